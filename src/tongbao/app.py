@@ -1,0 +1,158 @@
+"""Putting the house together: what is opened, in which order, and how it is closed again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import version
+
+import aiohttp
+import structlog
+import uvicorn
+from fastapi import FastAPI
+
+from tongbao import web, worker
+from tongbao.kit import clock, egress, embedded, migrate
+from tongbao.kit.db import Db
+from tongbao.kit.sealing import Sealer
+from tongbao.kit.signals import Signals
+from tongbao.merchants import Directory, forget_keys
+from tongbao.settings import Settings
+
+_GRACEFUL_SECONDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """Everything that is open while a process runs."""
+
+    settings: Settings
+    db: Db
+    sealer: Sealer = field(repr=False)
+    signals: Signals
+    directory: Directory
+    webhook_session: aiohttp.ClientSession
+
+
+@asynccontextmanager
+async def database(settings: Settings) -> AsyncIterator[str]:
+    """The address of the database, migrated: the operator's, or the embedded one, stopped again if we started it."""
+    if settings.database_url is not None:
+        await asyncio.to_thread(migrate.apply, settings.database_url)
+        yield settings.database_url
+        return
+    own = await asyncio.to_thread(embedded.start, settings.data_folder / "postgres")
+    try:
+        await asyncio.to_thread(migrate.apply, own.url)
+        yield own.url
+    finally:
+        await asyncio.to_thread(own.stop)
+
+
+@asynccontextmanager
+async def open_house(settings: Settings, url: str) -> AsyncIterator[House]:
+    """Open all that the doors and the chores need over a migrated database, and close it again."""
+    clock.move(settings.clock_offset_seconds)
+    sealer = settings.sealer()
+    db = await Db.connect(url, size=settings.database_connections)
+    signals = Signals(url)
+    await signals.start()
+    signals.listen("keys", lambda _: forget_keys())
+    transport = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=200, keepalive_timeout=30), cookie_jar=aiohttp.DummyCookieJar()
+    )
+    webhook_session = egress.guarded_session(settings.allow_private_webhooks)
+    try:
+        directory = Directory(db, sealer, transport, settings.public_url)
+        yield House(settings, db, sealer, signals, directory, webhook_session)
+    finally:
+        await webhook_session.close()
+        await transport.close()
+        await signals.stop()
+        await db.close()
+
+
+def create_app(
+    settings: Settings, *, url: str, with_worker: bool, is_stopping: Callable[[], bool] = lambda: False
+) -> FastAPI:
+    """The web application, with the chores beside it where `with_worker`."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_house(settings, url) as house:
+            app.state.context = web.Context(
+                house.db, house.directory, house.sealer, house.signals, settings.allow_private_webhooks, is_stopping
+            )
+            stop = asyncio.Event()
+            chores = asyncio.create_task(worker.run(house, stop)) if with_worker else None
+            try:
+                yield
+            finally:
+                stop.set()
+                if chores:
+                    await chores
+
+    app = web.create(version("tongbao"))
+    app.router.lifespan_context = lifespan
+    return app
+
+
+async def serve(settings: Settings, *, with_worker: bool) -> None:
+    """Serve in this process until SIGINT or SIGTERM."""
+    configure_logging(settings)
+    async with database(settings) as url:
+        await serve_app(create_app(settings, url=url, with_worker=with_worker), settings)
+
+
+async def serve_app(app: FastAPI, settings: Settings) -> None:
+    """Run uvicorn for one application until SIGINT or SIGTERM."""
+    await uvicorn.Server(server_config(app, settings)).serve()
+
+
+def server_config(app: FastAPI | str, settings: Settings, workers: int = 1) -> uvicorn.Config:
+    """How uvicorn runs us, in one process or in many."""
+    return uvicorn.Config(
+        app,
+        factory=isinstance(app, str),
+        host=settings.host,
+        port=settings.port,
+        workers=workers,
+        loop="uvloop",
+        http="httptools",
+        access_log=False,
+        server_header=False,
+        log_level="warning",
+        timeout_graceful_shutdown=_GRACEFUL_SECONDS,
+    )
+
+
+def from_environment() -> FastAPI:
+    """The application as one of many server processes, put together from what the first process left in the
+    environment: TONGBAO_DATABASE_URL names a database that is migrated already."""
+    settings = Settings.from_environment()
+    configure_logging(settings)
+    assert settings.database_url is not None
+    return create_app(settings, url=settings.database_url, with_worker=os.environ.get("TONGBAO_WITH_WORKER") == "yes")
+
+
+def configure_logging(settings: Settings) -> None:
+    """Structured logs on standard error: for people, or as JSON lines."""
+    level = logging.getLevelName(settings.log_level.upper())
+    renderer = structlog.processors.JSONRenderer() if settings.log_json else structlog.dev.ConsoleRenderer()
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level if isinstance(level, int) else logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )

@@ -1,0 +1,100 @@
+"""A notice in one short transaction: keep its bytes, settle, publish, commit, answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+import structlog
+from prometheus_client import Counter
+
+from tongbao import payments
+from tongbao.callbacks import store
+from tongbao.callbacks.model import KeptNotice, Verdict, refused, settled
+from tongbao.channels import Answer, Notice
+from tongbao.kit import clock, ids
+from tongbao.kit.db import Db, Tx
+from tongbao.kit.errors import ChannelError, Refusal
+from tongbao.merchants import Account, Directory
+
+_KEPT_REFUSALS_A_MINUTE = 60
+_HEADER_CHARACTERS = 1024
+_NEVER_KEPT = frozenset({"authorization", "cookie"})
+_log = structlog.get_logger()
+_notices = Counter("tongbao_notices_total", "Notices of gateways by verdict", ["channel", "verdict"])
+_refusals: dict[str, tuple[int, int]] = {}
+
+
+async def receive(
+    db: Db, directory: Directory, channel_name: str, account_id: str, headers: Mapping[str, str], body: bytes
+) -> Answer:
+    """Take in one notification; the answer is the bytes its gateway expects.
+
+    `headers` have lower-case names. Whatever arrives for an account of ours is kept with its verdict, also what cannot
+    be proven (of that, a bounded number a minute). Twice is harmless. Raises Refusal(`unknown_account`, 404).
+    """
+    received_at = clock.now()
+    account, channel = await directory.account(account_id)
+    if account.channel != channel_name:
+        raise Refusal("unknown_account", 404)
+    try:
+        notice = channel.parse_notify(headers, body)
+    except ChannelError as error:
+        verdict = refused(error.code)
+        if error.code == "serial_unknown":
+            await directory.unknown_serial(account_id)
+        await _keep_refused(db, _kept(account, received_at, headers, body), verdict)
+    else:
+        kept = _kept(account, received_at, headers, body)
+        verdict = await db.run(lambda tx: _settle(tx, account, channel.merchant_number, notice, kept))
+    _notices.labels(channel_name, verdict.code).inc()
+    return channel.acknowledge(verdict.accepted, verdict.detail)
+
+
+async def notices_of(db: Db, merchant_id: str, attempt_id: str) -> list[KeptNotice]:
+    """The notices about one attempt, oldest first."""
+    return await store.of_attempt(db, merchant_id, attempt_id)
+
+
+async def _settle(tx: Tx, account: Account, merchant_number: str, notice: Notice, kept: KeptNotice) -> Verdict:
+    if notice.fact is None:
+        verdict, attempt_id = Verdict("not_about_payments", f"a notice of kind {notice.kind}: kept", True), None
+    else:
+        outcome = await payments.settle(tx, account, merchant_number, notice.fact)
+        verdict = settled(outcome.decision)
+        attempt_id = outcome.attempt.attempt_id if outcome.attempt else None
+    store.insert(tx, replace(kept, verdict=verdict.code, detail=verdict.detail, attempt_id=attempt_id))
+    return verdict
+
+
+async def _keep_refused(db: Db, kept: KeptNotice, verdict: Verdict) -> None:
+    """Keep it for whoever looks for a missing payment, but let nobody fill the disk with forgeries."""
+    minute = int(time.monotonic() // 60)
+    last_minute, count = _refusals.get(kept.account_id, (minute, 0))
+    count = count + 1 if last_minute == minute else 1
+    _refusals[kept.account_id] = (minute, count)
+    _log.warning("notice refused", account_id=kept.account_id, verdict=verdict.code)
+    if count <= _KEPT_REFUSALS_A_MINUTE:
+        async with db.tx() as tx:
+            store.insert(tx, replace(kept, verdict=verdict.code, detail=verdict.detail))
+
+
+def _kept(account: Account, received_at: datetime, headers: Mapping[str, str], body: bytes) -> KeptNotice:
+    """The notice as it came, its verdict still to be filled in."""
+    return KeptNotice(
+        merchant_id=account.merchant_id,
+        notice_id=ids.new("ntc"),
+        account_id=account.account_id,
+        received_at=received_at,
+        headers={
+            name: value[:_HEADER_CHARACTERS].replace("\x00", "")
+            for name, value in headers.items()
+            if name not in _NEVER_KEPT
+        },
+        body=body,
+        verdict="",
+        detail="",
+        attempt_id=None,
+    )

@@ -1,0 +1,30 @@
+"""Payment gateways, one folder each, all speaking the Channel protocol."""
+
+from __future__ import annotations
+
+from tongbao.channels.model import (
+    Answer,
+    Channel,
+    Charge,
+    Notice,
+    PaymentFact,
+    PaymentState,
+    PlatformKey,
+    Prepared,
+)
+from tongbao.channels.registry import channel_names, open_channel, secret_fields, validate_account
+
+__all__ = [
+    "Answer",
+    "Channel",
+    "Charge",
+    "Notice",
+    "PaymentFact",
+    "PaymentState",
+    "PlatformKey",
+    "Prepared",
+    "channel_names",
+    "open_channel",
+    "secret_fields",
+    "validate_account",
+]

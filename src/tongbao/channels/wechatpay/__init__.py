@@ -1,0 +1,27 @@
+"""WeChat Pay, API v3, for a direct merchant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+import aiohttp
+
+from tongbao.channels.model import Channel
+from tongbao.channels.wechatpay.account import SECRET_FIELDS, read_account
+from tongbao.channels.wechatpay.channel import WeChatPay
+
+__all__ = ["SECRET_FIELDS", "open_channel", "validate_account"]
+
+
+def open_channel(
+    settings: Mapping[str, Any], transport: aiohttp.ClientSession, clock: Callable[[], datetime]
+) -> Channel:
+    """The channel of one merchant account. Raises Refusal `invalid_account`."""
+    return WeChatPay(read_account(settings), transport, clock)
+
+
+def validate_account(settings: Mapping[str, Any]) -> None:
+    """Raises Refusal `invalid_account` with `field` and `reason`."""
+    read_account(settings)

@@ -1,0 +1,157 @@
+"""One merchant account at WeChat Pay: its settings checked, its keys parsed, once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
+
+from tongbao.channels.wechatpay.signing import TrustedKey
+from tongbao.kit.errors import Refusal
+
+SECRET_FIELDS = frozenset({"merchant_private_key_pem", "apiv3_key"})
+_PUBLIC_FIELDS = frozenset(
+    {
+        "mchid",
+        "merchant_serial",
+        "base_url",
+        "platform_public_key_id",
+        "platform_public_key_pem",
+        "platform_certificates",
+        "timeout_seconds",
+    }
+)
+_BASE_URL = "https://api.mch.weixin.qq.com"
+_TIMEOUT_SECONDS = 8.0
+_LEAST_KEY_BITS = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who calls, and whom it believes. `platform_keys` are found by the serial the platform names them with."""
+
+    merchant_number: str
+    merchant_serial: str
+    private_key: RSAPrivateKey = field(repr=False)
+    cipher: AESGCM = field(repr=False)
+    public_key_id: str | None
+    platform_keys: Mapping[str, TrustedKey] = field(repr=False)
+    base_url: str
+    timeout_seconds: float
+
+
+def read_account(settings: Mapping[str, Any]) -> Account:
+    """Check and parse the settings of one account. Raises Refusal `invalid_account` with `field` and `reason`.
+
+    The public key and the certificates stand side by side, and either may be missing: a merchant who is moving from
+    one to the other needs both (1.6), and an account that has neither yet can fetch its certificates (1.5).
+    """
+    for name in settings.keys() - SECRET_FIELDS - _PUBLIC_FIELDS:
+        known = ", ".join(sorted(SECRET_FIELDS | _PUBLIC_FIELDS))
+        raise _invalid(name, f"there is no such setting; the settings are {known}")
+    public_key_id, public_keys = _public_key(settings)
+    return Account(
+        merchant_number=_text(settings, "mchid", r"\d{8,10}", "expected the merchant number: 8 to 10 digits"),
+        merchant_serial=_text(
+            settings,
+            "merchant_serial",
+            r"[0-9A-Fa-f]{8,40}",
+            "expected the serial number of the merchant API certificate in hex; "
+            "`openssl x509 -in apiclient_cert.pem -noout -serial` prints it",
+        ).upper(),
+        private_key=_private_key(settings),
+        cipher=_cipher(settings),
+        public_key_id=public_key_id,
+        platform_keys={**_certificates(settings), **public_keys},
+        base_url=_BASE_URL if settings.get("base_url") is None else _base_url(settings),
+        timeout_seconds=_timeout_seconds(settings),
+    )
+
+
+def certificate_key(certificate_pem: str) -> TrustedKey:
+    """The RSA public key in a platform certificate, trusted until the certificate ends. Raises ValueError."""
+    certificate = x509.load_pem_x509_certificate(certificate_pem.encode())
+    key = certificate.public_key()
+    if not isinstance(key, RSAPublicKey):
+        raise ValueError("not an RSA certificate")
+    return TrustedKey(key, certificate.not_valid_after_utc)
+
+
+def _public_key(settings: Mapping[str, Any]) -> tuple[str | None, dict[str, TrustedKey]]:
+    if not (settings.get("platform_public_key_id") or settings.get("platform_public_key_pem")):
+        return None, {}
+    key_id = _text(
+        settings,
+        "platform_public_key_id",
+        r"PUB_KEY_ID_\w+",
+        "expected PUB_KEY_ID_ and digits: the merchant platform shows it beside the WeChat Pay public key",
+    )
+    pem = _text(settings, "platform_public_key_pem", r"[\s\S]+", "expected the key that platform_public_key_id names")
+    try:
+        key = load_pem_public_key(pem.encode())
+    except ValueError:
+        key = None
+    if not isinstance(key, RSAPublicKey):
+        raise _invalid("platform_public_key_pem", "expected the WeChat Pay RSA public key: -----BEGIN PUBLIC KEY-----")
+    return key_id, {key_id: TrustedKey(key)}
+
+
+def _certificates(settings: Mapping[str, Any]) -> dict[str, TrustedKey]:
+    keys = {}
+    for certificate in settings.get("platform_certificates") or ():
+        try:
+            keys[str(certificate["serial"])] = certificate_key(certificate["certificate_pem"])
+        except (KeyError, TypeError, AttributeError, ValueError):
+            reason = "expected a list of {serial, certificate_pem} with RSA certificates of the WeChat Pay platform"
+            raise _invalid("platform_certificates", reason) from None
+    return keys
+
+
+def _private_key(settings: Mapping[str, Any]) -> RSAPrivateKey:
+    name = "merchant_private_key_pem"
+    pem = _text(settings, name, r"[\s\S]+", "missing: it is the content of apiclient_key.pem")
+    try:
+        key = load_pem_private_key(pem.encode(), None)
+    except (ValueError, TypeError):
+        key = None
+    if not isinstance(key, RSAPrivateKey):
+        raise _invalid(name, "expected an RSA private key without password: the whole content of apiclient_key.pem")
+    if key.key_size < _LEAST_KEY_BITS:
+        raise _invalid(name, f"the key has {key.key_size} bits; WeChat Pay uses {_LEAST_KEY_BITS}")
+    return key
+
+
+def _cipher(settings: Mapping[str, Any]) -> AESGCM:
+    reason = "expected the 32 ASCII characters set as APIv3 key on the merchant platform (not the v2 API key)"
+    return AESGCM(_text(settings, "apiv3_key", r"[\x21-\x7e]{32}", reason).encode())
+
+
+def _base_url(settings: Mapping[str, Any]) -> str:
+    # No path is allowed: a request's signature covers the path that WeChat Pay sees, without any proxy's prefix.
+    reason = f"expected scheme and host, for example {_BASE_URL}, without a path"
+    return _text(settings, "base_url", r"https?://[^/?#@\s]+/?", reason).rstrip("/")
+
+
+def _timeout_seconds(settings: Mapping[str, Any]) -> float:
+    seconds = settings.get("timeout_seconds", _TIMEOUT_SECONDS)
+    if type(seconds) not in (int, float) or not 0 < seconds <= 60:
+        raise _invalid("timeout_seconds", "expected a number of seconds above 0 and at most 60")
+    return float(seconds)
+
+
+def _text(settings: Mapping[str, Any], name: str, pattern: str, reason: str) -> str:
+    value = settings.get(name)
+    if not isinstance(value, str) or not re.fullmatch(pattern, value, re.ASCII):
+        raise _invalid(name, reason)
+    return value
+
+
+def _invalid(name: str, reason: str) -> Refusal:
+    # The value is never quoted: it may be a secret put into the wrong field.
+    return Refusal("invalid_account", 400, field=name, reason=reason)

@@ -1,0 +1,191 @@
+"""The verbs of WeChat Pay v3. Each ends in `_call`, which signs, sends, verifies, and sorts every failure."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import TypeVar
+from urllib.parse import quote
+
+import aiohttp
+import orjson
+from yarl import URL
+
+from tongbao.channels.model import Answer, Charge, Notice, PaymentFact, PlatformKey, Prepared
+from tongbao.channels.wechatpay import errors, signing, wire
+from tongbao.channels.wechatpay.account import Account, certificate_key
+from tongbao.channels.wechatpay.signing import TrustedKey
+from tongbao.kit.errors import Rejected, Unavailable, Uncertain, Untrusted
+
+_SCHEME = "WECHATPAY2-SHA256-RSA2048"
+_PREPARE = "/v3/pay/transactions/jsapi"
+_PAYMENT = "/v3/pay/transactions/out-trade-no/"
+_CERTIFICATES = "/v3/certificates"
+
+# A prepayment token lives two hours (2.1); the margin is for the buyer who is just about to type a password.
+_TOKEN_LIFE = timedelta(hours=2) - timedelta(minutes=5)
+_CONNECT_TIMEOUT_SECONDS = 3.0
+# An answer that was never compressed is verified over the very bytes that came.
+_SKIPPED_HEADERS = ("Accept-Encoding",)
+_ACCEPTED = Answer(200, '{"code":"SUCCESS","message":"成功"}'.encode())
+
+_Value = TypeVar("_Value")
+
+
+class WeChatPay:
+    """WeChat Pay v3 for one merchant account."""
+
+    name = "wechatpay"
+    methods = wire.METHODS
+
+    def __init__(self, account: Account, transport: aiohttp.ClientSession, clock: Callable[[], datetime]) -> None:
+        self.merchant_number = account.merchant_number
+        self._account = account
+        self._transport = transport
+        self._clock = clock
+        self._headers = _fixed_headers(account)
+        self._timeout = aiohttp.ClientTimeout(
+            total=account.timeout_seconds, connect=min(_CONNECT_TIMEOUT_SECONDS, account.timeout_seconds / 2)
+        )
+        self._query_tail = f"?mchid={account.merchant_number}"
+        self._close_body = wire.close_body(account.merchant_number)
+
+    async def prepare(self, charge: Charge) -> Prepared:
+        """Create the order, or get a fresh token for the one that is there (2.1): twice is harmless."""
+        body = wire.order_body(charge, self.merchant_number)
+        usable_until = self._clock() + _TOKEN_LIFE
+        answer = await self._call("POST", _PREPARE, body)
+        return Prepared(_read(wire.prepay_token, answer), usable_until)
+
+    def client_params(self, charge: Charge, prepared: Prepared) -> Mapping[str, str]:
+        """Exactly what `wx.requestPayment` takes (3.1); the app's id is signed, but not among them."""
+        timestamp, nonce, package = self._timestamp(), _nonce(), wire.package(prepared.token)
+        message = signing.pay_message(charge.app_id, timestamp, nonce, package)
+        return {
+            "timeStamp": timestamp,
+            "nonceStr": nonce,
+            "package": package,
+            "signType": "RSA",
+            "paySign": signing.sign(self._account.private_key, message),
+        }
+
+    async def query(self, attempt_id: str) -> PaymentFact:
+        """Ask what became of a payment (2.5)."""
+        answer = await self._call("GET", _PAYMENT + quote(attempt_id, safe="") + self._query_tail)
+        fact = _read(wire.payment_fact, answer)
+        if fact.attempt_id != attempt_id:
+            # An answer's signature does not cover the question: an answer to another one could be played back to us.
+            raise Untrusted("answer_mismatch", f"asked for {attempt_id}, answered about another payment")
+        return fact
+
+    async def close(self, attempt_id: str) -> None:
+        """Close a payment (2.7). Once closed it stays closed, and closing it again is answered the same."""
+        await self._call("POST", _PAYMENT + quote(attempt_id, safe="") + "/close", self._close_body)
+
+    def is_unknown_payment(self, error: Rejected) -> bool:
+        """Whether they have never heard of the payment."""
+        return error.code == errors.ORDER_NOT_EXIST
+
+    def is_already_paid(self, error: Rejected) -> bool:
+        """Whether it has been paid already."""
+        return error.code == errors.ORDER_PAID
+
+    async def fetch_platform_keys(self) -> tuple[PlatformKey, ...]:
+        """Download the platform's certificates (1.5); none for a merchant who has a public key instead.
+
+        The answer may be signed with a certificate that only it contains. So it is opened first, which nobody can
+        prepare without our APIv3 key, and verified with what was in it.
+        """
+        status, headers, answer = await self._send("GET", _CERTIFICATES)
+        offered, keys = self._open_certificates(answer) if status == 200 else ((), {})
+        doubt = signing.find_doubt(headers, answer, {**keys, **self._account.platform_keys}, self._clock())
+        error = errors.sort_answer(status, answer, doubt)
+        if error and not (isinstance(error, Rejected) and error.code == errors.RESOURCE_NOT_EXISTS):
+            raise error
+        return offered
+
+    def parse_notify(self, headers: Mapping[str, str], body: bytes) -> Notice:
+        """Verify over the raw bytes, then open, then read (4.2). Nothing is compared: no order is known here."""
+        doubt = signing.find_doubt(headers, body, self._account.platform_keys, self._clock())
+        if doubt:
+            raise doubt
+        try:
+            envelope = wire.envelope(body)
+            return wire.notice(envelope, signing.unseal(self._account.cipher, envelope.sealed))
+        except ValueError as error:
+            raise Rejected("malformed", str(error)) from None
+
+    def acknowledge(self, accepted: bool, reason: str = "") -> Answer:
+        """200 is yes; 400 makes them send again, fifteen times over a day (4.2)."""
+        if accepted:
+            return _ACCEPTED
+        return Answer(400, orjson.dumps({"code": "FAIL", "message": reason[:64]}))
+
+    def _open_certificates(self, answer: bytes) -> tuple[tuple[PlatformKey, ...], dict[str, TrustedKey]]:
+        try:
+            offered = tuple(
+                wire.platform_key(offer, signing.unseal(self._account.cipher, offer.sealed))
+                for offer in wire.certificate_offers(answer)
+            )
+            return offered, {key.serial: certificate_key(key.certificate_pem) for key in offered}
+        except ValueError as error:
+            raise Untrusted("malformed", str(error)) from None
+
+    async def _call(self, method: str, target: str, body: bytes = b"") -> bytes:
+        status, headers, answer = await self._send(method, target, body)
+        doubt = signing.find_doubt(headers, answer, self._account.platform_keys, self._clock())
+        error = errors.sort_answer(status, answer, doubt)
+        if error:
+            raise error
+        return answer
+
+    async def _send(self, method: str, target: str, body: bytes = b"") -> tuple[int, Mapping[str, str], bytes]:
+        request = self._transport.request(
+            method,
+            URL(self._account.base_url + target, encoded=True),
+            data=body or None,
+            headers={**self._headers, "Authorization": self._authorization(method, target, body)},
+            skip_auto_headers=_SKIPPED_HEADERS,
+            allow_redirects=False,
+            timeout=self._timeout,
+        )
+        try:
+            async with request as response:
+                return response.status, response.headers, await response.read()
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise Unavailable("unreachable", type(error).__name__) from error
+        except (aiohttp.ClientError, TimeoutError) as error:
+            # From here on the request may have arrived, whatever broke afterwards.
+            raise Uncertain("no_answer", type(error).__name__) from error
+
+    def _authorization(self, method: str, target: str, body: bytes) -> str:
+        account, timestamp, nonce = self._account, self._timestamp(), _nonce()
+        message = signing.request_message(method, target, timestamp, nonce, body)
+        signature = signing.sign(account.private_key, message)
+        return (
+            f'{_SCHEME} mchid="{account.merchant_number}",nonce_str="{nonce}",timestamp="{timestamp}",'
+            f'serial_no="{account.merchant_serial}",signature="{signature}"'
+        )
+
+    def _timestamp(self) -> str:
+        return str(int(self._clock().timestamp()))
+
+
+def _fixed_headers(account: Account) -> dict[str, str]:
+    headers = {"Accept": "application/json", "Content-Type": "application/json", "User-Agent": "tongbao"}
+    if account.public_key_id:
+        # Asks for answers signed with the public key while a merchant still has certificates too (1.6).
+        headers["Wechatpay-Serial"] = account.public_key_id
+    return headers
+
+
+def _nonce() -> str:
+    return secrets.token_hex(16)
+
+
+def _read(reader: Callable[[bytes], _Value], answer: bytes) -> _Value:
+    try:
+        return reader(answer)
+    except ValueError as error:
+        raise Uncertain("malformed", str(error)) from None

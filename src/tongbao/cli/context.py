@@ -1,0 +1,119 @@
+"""What every command needs: the open database, a clear line when something fails, and answers for people or machines."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+import asyncpg
+import click
+import orjson
+import psycopg
+
+from tongbao.app import database
+from tongbao.kit.db import AlreadyThere, Db
+from tongbao.kit.embedded import EmbeddedError
+from tongbao.kit.errors import Refusal
+from tongbao.kit.sealing import SealBroken
+from tongbao.kit.signals import Signals
+from tongbao.settings import Settings, SettingsError
+
+T = TypeVar("T")
+
+_SENTENCES = {
+    "app_taken": "App {app_id} on host {host} is registered already: `tongbao app update` changes it, if it is yours",
+    "invalid_account": "Setting {field}: {reason}",
+    "invalid_app": "Setting {field}: {reason}",
+    "invalid_name": "A name has 1 to 100 printable characters and no blanks around it",
+    "unknown_account": "There is no account {account_id} of this merchant: `tongbao account list` shows them",
+    "unknown_app": "This merchant has no app {app_id} on host {host}: `tongbao app list` shows them",
+    "unknown_key": "There is no key {key_id} of this merchant: `tongbao key list` shows them",
+    "unknown_merchant": "There is no merchant {merchant_id}: `tongbao merchant list` shows them",
+}
+
+
+class Failure(click.ClickException):
+    """A command that cannot be done: one line that says why and how to mend it, and exit status 2."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The settings that a command runs with."""
+
+    settings: Settings
+
+    def run(self, work: Callable[[Db], Awaitable[T]]) -> T:
+        """Do something with the open, migrated database. Raises Failure for whatever an operator can mend."""
+        try:
+            return asyncio.run(self._run(work))
+        except Refusal as refusal:
+            raise Failure(_sentence(refusal)) from None
+        except AlreadyThere:
+            raise Failure("Somebody else did the same at this moment: look, and try again if it is still needed") from None
+        except (SettingsError, EmbeddedError, SealBroken) as error:
+            raise Failure(str(error)) from None
+        except (OSError, asyncpg.PostgresError, psycopg.Error) as error:
+            reason = " ".join(str(error).split())
+            raise Failure(f"The database cannot be used: {reason}. Check TONGBAO_DATABASE_URL") from None
+
+    async def _run(self, work: Callable[[Db], Awaitable[T]]) -> T:
+        async with database(self.settings) as url:
+            db, signals = await Db.connect(url, size=1), Signals(url)
+            await signals.start()
+            try:
+                return await work(db)
+            finally:
+                # What changed is told to running servers before we go.
+                await signals.stop()
+                await db.close()
+
+
+pass_context = click.make_pass_decorator(Context)
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Answer in JSON, for machines.")
+"""The option that every answering command has."""
+
+
+def show(answer: Mapping[str, Any], as_json: bool) -> None:
+    """Show one thing: a line for each of its fields."""
+    if as_json:
+        click.echo(_json(answer))
+        return
+    width = max(map(len, answer))
+    for name, value in answer.items():
+        click.echo(f"{name:<{width}}  {_text(value)}")
+
+
+def show_table(answers: Sequence[Mapping[str, Any]], as_json: bool) -> None:
+    """Show many things of a kind, each on a line."""
+    if as_json:
+        click.echo(_json(answers))
+        return
+    if not answers:
+        click.echo("There are none.")
+        return
+    lines = [list(answers[0]), *([_text(value) for value in answer.values()] for answer in answers)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        click.echo("  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def _sentence(refusal: Refusal) -> str:
+    return _SENTENCES.get(refusal.code, str(refusal)).format_map(refusal.values)
+
+
+def _json(answer: object) -> str:
+    return orjson.dumps(answer, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z).decode()
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%d %H:%M:%S UTC")
+    return value if isinstance(value, str) else orjson.dumps(value).decode()

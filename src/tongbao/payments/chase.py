@@ -1,0 +1,94 @@
+"""The chase: asking about every attempt that has no final answer, and closing what has expired.
+
+Both work on due times that were written with their cause, claim a row before they act on it, and are harmless twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Iterable
+from datetime import timedelta
+
+import structlog
+
+from tongbao.kit import clock
+from tongbao.kit.db import Conflict, Db, Tx
+from tongbao.kit.errors import ChannelError, Refusal, Rejected
+from tongbao.merchants import Directory
+from tongbao.payments import rules, store
+from tongbao.payments.model import Attempt
+from tongbao.payments.service import close
+from tongbao.payments.settling import settle_answer
+
+_BATCH = 100
+_AT_ONCE = 20
+_EXPIRY_RETRY = timedelta(seconds=60)
+_log = structlog.get_logger()
+
+
+async def chase_due(db: Db, directory: Directory) -> int:
+    """Ask the gateways about every attempt whose time has come; returns how many were looked at."""
+    due = await store.attempts_to_ask(db, clock.now(), _BATCH)
+    await _all(_ask(db, directory, merchant_id, attempt_id) for merchant_id, attempt_id in due)
+    return len(due)
+
+
+async def _ask(db: Db, directory: Directory, merchant_id: str, attempt_id: str) -> None:
+    try:
+        async with db.tx() as tx:
+            attempt = await _claim(tx, merchant_id, attempt_id)
+    except Conflict:
+        return
+    if attempt is None:
+        return
+    account, channel = await directory.account(attempt.account_id)
+    try:
+        settled = await settle_answer(db, account, channel, attempt_id)
+        _log.info("chase", attempt_id=attempt_id, asked=attempt.asked + 1, verdict=settled.decision.verdict)
+    except Rejected as error:
+        # The gateway has never heard of it: the prepare was lost, or is yet to come. Expiry closes it in the end.
+        _log.info("chase", attempt_id=attempt_id, asked=attempt.asked + 1, verdict="rejected", code=error.code)
+    except (ChannelError, Refusal) as error:
+        _log.warning("chase", attempt_id=attempt_id, asked=attempt.asked + 1, verdict="no_answer", code=error.code)
+
+
+async def _claim(tx: Tx, merchant_id: str, attempt_id: str) -> Attempt | None:
+    found = await store.attempt(tx, merchant_id, attempt_id)
+    if found is None or found[1].ask_at is None or found[1].ask_at > clock.now():
+        return None
+    store.plan_ask(tx, found[1], rules.next_ask_at(found[1].asked + 1, clock.now()))
+    return found[1]
+
+
+async def expire_due(db: Db, directory: Directory) -> int:
+    """Close every order whose time is over, at the gateway first; returns how many were looked at."""
+    now = clock.now()
+    due = await store.orders_to_expire(db, now, _BATCH)
+
+    async def expire(merchant_id: str, order_id: str) -> None:
+        try:
+            await close(db, directory, merchant_id, order_id, "expired")
+        except (ChannelError, Refusal) as error:
+            _log.info("expiry put off", order_id=order_id, code=error.code)
+
+    claimed = []
+    for merchant_id, order_id, due_at in due:
+        try:
+            async with db.tx() as tx:
+                store.plan_expiry(tx, merchant_id, order_id, due_at, now + _EXPIRY_RETRY)
+        except Conflict:
+            continue
+        claimed.append((merchant_id, order_id))
+    await _all(expire(*each) for each in claimed)
+    return len(due)
+
+
+async def _all(acts: Iterable[Awaitable[None]]) -> None:
+    """Run them all, twenty at once."""
+    gate = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(act: Awaitable[None]) -> None:
+        async with gate:
+            await act
+
+    await asyncio.gather(*(one(act) for act in acts))

@@ -1,0 +1,112 @@
+"""The decisions about payments, pure: values in, a decision out."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from tongbao.channels import PaymentFact, PaymentState
+from tongbao.kit.errors import Refusal
+from tongbao.payments.model import MOVES, OPEN_STATES, Attempt, AttemptState, Choice, Order, OrderStatus, Payer
+
+_ASK_AFTER_SECONDS = (5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
+_TOKEN_MARGIN = timedelta(seconds=30)
+
+
+class Verdict(enum.StrEnum):
+    """What a gateway's word comes to."""
+
+    SUCCEEDED = "succeeded"
+    SURPLUS = "surplus"
+    HELD = "held"
+    FAILED = "failed"
+    CLOSED = "closed"
+    REPEATED = "repeated"
+    NO_NEWS = "no_news"
+    UNKNOWN_PAYMENT = "unknown_payment"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A verdict, and a code for why where it needs one."""
+
+    verdict: Verdict
+    reason: str | None = None
+
+
+def decide(attempt: Attempt, order: Order, fact: PaymentFact, merchant_number: str) -> Decision:
+    """What a gateway's word about an attempt comes to: the one place where that is decided.
+
+    `merchant_number` is our own number at that gateway; a fact about anybody else's money is held.
+    """
+    if fact.state is PaymentState.PENDING:
+        return Decision(Verdict.NO_NEWS)
+    if fact.state in (PaymentState.FAILED, PaymentState.CLOSED):
+        return _not_paid(attempt, Verdict(fact.state.value), fact.raw_state)
+    if attempt.state in (AttemptState.SUCCEEDED, AttemptState.SURPLUS):
+        return Decision(Verdict.REPEATED)
+    mismatch = _mismatch(attempt, fact, merchant_number)
+    if mismatch and attempt.state == AttemptState.HELD and attempt.reason == mismatch:
+        return Decision(Verdict.REPEATED, mismatch)
+    if mismatch:
+        return Decision(Verdict.HELD, mismatch)
+    if order.status == OrderStatus.PAID:
+        return Decision(Verdict.SURPLUS, "order_already_paid")
+    if order.status == OrderStatus.CLOSED:
+        return Decision(Verdict.SURPLUS, "order_closed")
+    return Decision(Verdict.SUCCEEDED)
+
+
+def _not_paid(attempt: Attempt, verdict: Verdict, raw_state: str) -> Decision:
+    if AttemptState(verdict.value) in MOVES[AttemptState(attempt.state)]:
+        return Decision(verdict, raw_state)
+    return Decision(Verdict.REPEATED)
+
+
+def _mismatch(attempt: Attempt, fact: PaymentFact, merchant_number: str) -> str | None:
+    """The first thing in which a success differs from what we asked for. What the gateway left out, differs."""
+    if fact.merchant_number != merchant_number:
+        return "wrong_merchant"
+    if fact.app_id != attempt.app_id:
+        return "wrong_app"
+    if fact.currency != attempt.currency:
+        return "wrong_currency"
+    if fact.amount != attempt.amount:
+        return "wrong_amount"
+    return None
+
+
+def check_payable(order: Order, now: datetime) -> None:
+    """Refuse to collect an order that cannot be paid any more."""
+    if order.status == OrderStatus.PAID:
+        raise Refusal("order_paid", 409, order_id=order.order_id)
+    if order.status == OrderStatus.CLOSED:
+        raise Refusal("order_closed", 409, order_id=order.order_id)
+    if order.expires_at <= now:
+        raise Refusal("order_expired", 409, order_id=order.order_id)
+
+
+def attempt_to_resume(attempts: tuple[Attempt, ...], choice: Choice, payer: Payer | None) -> Attempt | None:
+    """An open attempt of the same kind by the same payer: a double tap continues it, it does not make another."""
+    for attempt in attempts:
+        same_way = (attempt.channel, attempt.method) == (choice.channel, choice.method)
+        same_payer = payer is None or (attempt.payer, attempt.app_id) == (payer.subject, payer.app_id)
+        if same_way and same_payer and attempt.state in (AttemptState.CREATED, AttemptState.PENDING):
+            return attempt
+    return None
+
+
+def has_usable_token(attempt: Attempt, now: datetime) -> bool:
+    """Whether the buyer can still pay with the token the gateway gave, with a margin for the way to the phone."""
+    return attempt.token is not None and attempt.token_until is not None and attempt.token_until > now + _TOKEN_MARGIN
+
+
+def next_ask_at(asked: int, now: datetime) -> datetime:
+    """The chase: when to ask the gateway again, growing from five seconds to an hour, for as long as it takes."""
+    return now + timedelta(seconds=_ASK_AFTER_SECONDS[min(asked, len(_ASK_AFTER_SECONDS) - 1)])
+
+
+def is_open(attempt: Attempt) -> bool:
+    """Whether the gateway still owes a final answer."""
+    return attempt.state in OPEN_STATES

@@ -1,0 +1,338 @@
+"""From order to paid. Every verb that calls a gateway reads *remember, ask, remember*: should the process die between
+any two lines, the chase still asks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+
+from tongbao import webhooks
+from tongbao.channels import Channel, Charge, Prepared
+from tongbao.kit import clock, ids, signals
+from tongbao.kit.db import AlreadyThere, Conflict, Db, Tx
+from tongbao.kit.errors import ChannelError, Refusal, Rejected, Unavailable, Uncertain
+from tongbao.merchants import Account, Directory
+from tongbao.payments import rules, store
+from tongbao.payments.model import (
+    OPEN_STATES,
+    Attempt,
+    AttemptState,
+    Choice,
+    Draft,
+    Opened,
+    Order,
+    OrderStatus,
+    Payer,
+    Started,
+)
+from tongbao.payments.settling import settle_answer
+from tongbao.payments.views import attempt_view, order_view
+
+
+async def create_order(
+    db: Db, directory: Directory, draft: Draft, first: tuple[Choice, Payer | None] | None = None
+) -> Opened:
+    """Open an order, and start its first payment in the same go where one is asked for.
+
+    The merchant's own reference is unique: the same reference with the same content gives the same order again,
+    with other content it raises Refusal(`reference_conflict`, 409). Raises as `start` does for the first payment; the
+    order is there then all the same.
+    """
+    now = clock.now()
+    order = _new_order(draft)
+    if first is None:
+        try:
+            async with db.tx() as tx:
+                store.insert_order(tx, order)
+        except AlreadyThere:
+            return await _same_order(db, draft)
+        return Opened(order, (), True)
+    account, channel = await directory.channel_for(draft.merchant_id, first[0].channel, _app_of(first[1]))
+    attempt = _new_attempt(order, account, channel, *first)
+    try:
+        async with db.tx() as tx:
+            store.insert_order(tx, order)
+            store.insert_attempt(tx, attempt)
+    except AlreadyThere:
+        opened = await _same_order(db, draft)
+        if opened.order.status != OrderStatus.OPEN or opened.order.expires_at <= now:
+            return opened
+        started = await start(db, directory, draft.merchant_id, opened.order.order_id, *first)
+        return Opened(opened.order, _with(opened.attempts, started.attempt), False, started)
+    started = await _make_payable(db, directory, account, channel, order, attempt)
+    return Opened(order, (started.attempt,), True, started)
+
+
+async def get_order(db: Db, merchant_id: str, order_id: str) -> tuple[Order, tuple[Attempt, ...]]:
+    """An order and its attempts. Raises Refusal(`order_not_found`, 404)."""
+    found = await store.order(db, merchant_id, order_id) if ids.is_id(order_id, "ord") else None
+    if found is None:
+        raise Refusal("order_not_found", 404, order_id=order_id)
+    return found
+
+
+async def start(
+    db: Db, directory: Directory, merchant_id: str, order_id: str, choice: Choice, payer: Payer | None
+) -> Started:
+    """Make an order payable by one channel and method, and give what the host's pay function takes.
+
+    An open attempt of the same kind by the same payer is continued, so a double tap makes one attempt. Raises Refusal:
+    `order_not_found`, `order_paid`, `order_closed`, `order_expired`, `unknown_channel`, `unknown_method`,
+    `payer_needed`; `payment_rejected` (422, the gateway's certain no, with its code), `channel_unavailable` or
+    `channel_uncertain` (503: ask again, the same attempt goes on).
+    """
+    account, channel = await directory.channel_for(merchant_id, choice.channel, _app_of(payer))
+
+    async def remember(tx: Tx) -> tuple[Order, Attempt]:
+        found = await store.order(tx, merchant_id, order_id) if ids.is_id(order_id, "ord") else None
+        if found is None:
+            raise Refusal("order_not_found", 404, order_id=order_id)
+        order, attempts = found
+        rules.check_payable(order, clock.now())
+        attempt = rules.attempt_to_resume(attempts, choice, payer)
+        if attempt is None:
+            attempt = _new_attempt(order, account, channel, choice, payer)
+            store.touch_order(tx, order, payer.buyer_id if payer else None)
+            store.insert_attempt(tx, attempt)
+        return order, attempt
+
+    order, attempt = await db.run(remember)
+    return await _make_payable(db, directory, account, channel, order, attempt)
+
+
+async def close(db: Db, directory: Directory, merchant_id: str, order_id: str, reason: str) -> None:
+    """Close an order: at the gateways first, then here. Closing a closed order is harmless.
+
+    Raises Refusal: `order_not_found`, `order_paid` (409; also when a gateway says so now, which settles it),
+    `payment_held`, `channel_unavailable` or `channel_uncertain` (503: the order stays open, ask again).
+    """
+    order, attempts = await get_order(db, merchant_id, order_id)
+    if order.status == OrderStatus.CLOSED:
+        return
+    if order.status == OrderStatus.PAID:
+        raise Refusal("order_paid", 409, order_id=order_id)
+    closed_there = set()
+    for attempt in filter(rules.is_open, attempts):
+        await _close_at_gateway(db, directory, attempt)
+        closed_there.add(attempt.attempt_id)
+
+    async def remember(tx: Tx) -> None:
+        found = await store.order(tx, merchant_id, order_id)
+        assert found is not None
+        order, attempts = found
+        if order.status == OrderStatus.CLOSED:
+            return
+        if order.status == OrderStatus.PAID:
+            raise Refusal("order_paid", 409, order_id=order_id)
+        if any(rules.is_open(attempt) and attempt.attempt_id not in closed_there for attempt in attempts):
+            raise Refusal("payment_in_progress", 409, order_id=order_id)
+        _write_closed(tx, order, attempts, reason)
+
+    await db.run(remember)
+
+
+def _write_closed(tx: Tx, order: Order, attempts: tuple[Attempt, ...], reason: str) -> None:
+    now = clock.now()
+    for attempt in filter(rules.is_open, attempts):
+        store.move_attempt(tx, attempt, AttemptState.CLOSED, reason=reason, at=now)
+    store.mark_closed(tx, order, reason, now)
+    view = order_view(order, attempts) | {"status": OrderStatus.CLOSED, "close_reason": reason}
+    webhooks.publish(
+        tx,
+        merchant_id=order.merchant_id,
+        type="order.closed",
+        order_id=order.order_id,
+        attempt_id=None,
+        change_key=f"order.closed:{order.order_id}",
+        data={"order": view},
+        notify_url=order.notify_url,
+        at=now,
+    )
+    tx.after_commit(partial(signals.send, "order", order.order_id))
+
+
+async def _close_at_gateway(db: Db, directory: Directory, attempt: Attempt) -> None:
+    """Make sure that an attempt can never succeed. If it has, settle that and raise Refusal(`order_paid`)."""
+    account, channel = await directory.account(attempt.account_id)
+    try:
+        await channel.close(attempt.attempt_id)
+    except Rejected as error:
+        if channel.is_unknown_payment(error):
+            return
+        if not channel.is_already_paid(error):
+            raise Refusal("close_rejected", 409, channel_code=error.code, channel_message=error.message) from error
+        await settle_answer(db, account, channel, attempt.attempt_id)
+        order, _ = await get_order(db, attempt.merchant_id, attempt.order_id)
+        code = "order_paid" if order.status == OrderStatus.PAID else "payment_held"
+        raise Refusal(code, 409, order_id=attempt.order_id) from error
+    except ChannelError as error:
+        raise _unanswered(error) from error
+
+
+def _new_order(draft: Draft) -> Order:
+    now = clock.now()
+    expires_at = now + timedelta(seconds=draft.expires_in_seconds)
+    return Order(
+        merchant_id=draft.merchant_id,
+        order_id=ids.new("ord"),
+        reference=draft.reference,
+        content_hash=draft.content_hash(),
+        amount=draft.amount,
+        currency=draft.currency,
+        subject=draft.subject,
+        items=draft.items,
+        metadata=draft.metadata,
+        buyer_id=draft.buyer_id,
+        notify_url=draft.notify_url,
+        status=OrderStatus.OPEN,
+        version=1,
+        created_at=now,
+        expires_at=expires_at,
+        expire_due_at=expires_at,
+        paid_at=None,
+        paid_attempt_id=None,
+        closed_at=None,
+        close_reason=None,
+    )
+
+
+def _new_attempt(order: Order, account: Account, channel: Channel, choice: Choice, payer: Payer | None) -> Attempt:
+    if choice.method not in channel.methods:
+        raise Refusal("unknown_method", 400, method=choice.method, methods=", ".join(sorted(channel.methods)))
+    if payer is None:
+        raise Refusal("payer_needed", 422, method=choice.method)
+    now = clock.now()
+    return Attempt(
+        merchant_id=order.merchant_id,
+        attempt_id=ids.new("pay"),
+        order_id=order.order_id,
+        account_id=account.account_id,
+        channel=choice.channel,
+        method=choice.method,
+        app_id=payer.app_id,
+        payer=payer.subject,
+        amount=order.amount,
+        currency=order.currency,
+        state=AttemptState.CREATED,
+        version=1,
+        token=None,
+        token_until=None,
+        transaction_id=None,
+        reason=None,
+        created_at=now,
+        prepared_at=None,
+        settled_at=None,
+        paid_at=None,
+        ask_at=rules.next_ask_at(0, now),
+        asked=0,
+    )
+
+
+async def _same_order(db: Db, draft: Draft) -> Opened:
+    found = await store.order_by_reference(db, draft.merchant_id, draft.reference)
+    assert found is not None, "a unique reference was taken, yet it is not there"
+    order, attempts = found
+    if order.content_hash != draft.content_hash():
+        raise Refusal("reference_conflict", 409, reference=draft.reference, order_id=order.order_id)
+    return Opened(order, attempts, False)
+
+
+async def _make_payable(
+    db: Db, directory: Directory, account: Account, channel: Channel, order: Order, attempt: Attempt
+) -> Started:
+    """Ask the gateway where there is no usable token yet, remember its answer, and sign for the host."""
+    charge = Charge(
+        attempt_id=attempt.attempt_id,
+        method=attempt.method,
+        amount=attempt.amount,
+        currency=attempt.currency,
+        subject=order.subject,
+        expires_at=order.expires_at,
+        notify_url=directory.notify_url(account),
+        app_id=attempt.app_id,
+        payer=attempt.payer,
+    )
+    if rules.has_usable_token(attempt, clock.now()):
+        assert attempt.token is not None and attempt.token_until is not None
+        return Started(attempt, channel.client_params(charge, Prepared(attempt.token, attempt.token_until)))
+    try:
+        prepared = await channel.prepare(charge)
+    except Rejected as error:
+        await _not_prepared(db, account, channel, attempt, error)
+        raise Refusal("payment_rejected", 422, channel_code=error.code, channel_message=error.message) from error
+    except ChannelError as error:
+        raise _unanswered(error) from error
+    try:
+        async with db.tx() as tx:
+            store.mark_prepared(tx, attempt, prepared.token, prepared.usable_until, clock.now())
+        attempt = replace(attempt, state=AttemptState.PENDING)
+    except Conflict:
+        attempt = await _after_lost_race(db, directory, attempt)
+    return Started(attempt, channel.client_params(charge, prepared))
+
+
+async def _not_prepared(db: Db, account: Account, channel: Channel, attempt: Attempt, error: Rejected) -> None:
+    """The gateway's certain no. It may be that the payment has been made already: then that is what is settled."""
+    if channel.is_already_paid(error):
+        await settle_answer(db, account, channel, attempt.attempt_id)
+        raise Refusal("order_paid", 409, order_id=attempt.order_id) from error
+
+    async def remember(tx: Tx) -> None:
+        found = await store.attempt(tx, attempt.merchant_id, attempt.attempt_id)
+        assert found is not None
+        order, now_attempt = found
+        if now_attempt.state not in (AttemptState.CREATED, AttemptState.PENDING):
+            return
+        write_failed(tx, order, now_attempt, error.code)
+
+    await db.run(remember)
+
+
+def write_failed(tx: Tx, order: Order, attempt: Attempt, reason: str) -> None:
+    """Move an attempt to failed and tell the merchant. The order stays open: it can be paid by another attempt."""
+    now = clock.now()
+    store.move_attempt(tx, attempt, AttemptState.FAILED, reason=reason, at=now)
+    view = attempt_view(attempt) | {"state": AttemptState.FAILED, "reason": reason}
+    webhooks.publish(
+        tx,
+        merchant_id=order.merchant_id,
+        type="payment.failed",
+        order_id=order.order_id,
+        attempt_id=attempt.attempt_id,
+        change_key=f"payment.failed:{attempt.attempt_id}:{attempt.version}",
+        data={"order": order_view(order, ()), "attempt": view},
+        notify_url=order.notify_url,
+        at=now,
+    )
+    tx.after_commit(partial(signals.send, "order", order.order_id))
+
+
+async def _after_lost_race(db: Db, directory: Directory, attempt: Attempt) -> Attempt:
+    """Somebody moved the attempt while the gateway was preparing it: a second tap (fine), or a close or a payment."""
+    order, attempts = await get_order(db, attempt.merchant_id, attempt.order_id)
+    now_attempt = next(other for other in attempts if other.attempt_id == attempt.attempt_id)
+    if now_attempt.state in OPEN_STATES:
+        return now_attempt
+    if now_attempt.state == AttemptState.CLOSED:
+        await _close_at_gateway(db, directory, now_attempt)
+    rules.check_payable(order, clock.now())
+    raise Refusal("payment_in_progress", 409, order_id=order.order_id)
+
+
+def _unanswered(error: ChannelError) -> Refusal:
+    """No plain answer: not a failure. Whoever asked may ask again; the chase asks anyway."""
+    if isinstance(error, Unavailable):
+        return Refusal("channel_unavailable", 503, channel_code=error.code)
+    if isinstance(error, Uncertain):
+        return Refusal("channel_uncertain", 503, channel_code=error.code)
+    return Refusal("channel_untrusted", 502, channel_code=error.code)
+
+
+def _app_of(payer: Payer | None) -> str:
+    return payer.app_id if payer else ""
+
+
+def _with(attempts: tuple[Attempt, ...], attempt: Attempt) -> tuple[Attempt, ...]:
+    others = tuple(other for other in attempts if other.attempt_id != attempt.attempt_id)
+    return (*others, attempt)

@@ -1,0 +1,217 @@
+"""The SQL of orders and attempts. Every statement on the money path names its merchant."""
+
+from __future__ import annotations
+
+from dataclasses import astuple, fields
+from datetime import datetime
+
+from tongbao.kit.db import Db, Row, Tx
+from tongbao.payments.model import Attempt, AttemptState, Order
+
+_ORDER_FIELDS = tuple(field.name for field in fields(Order))
+_ATTEMPT_FIELDS = tuple(field.name for field in fields(Attempt))
+
+
+def _values(count: int) -> str:
+    return ", ".join(f"${number}" for number in range(1, count + 1))
+
+
+_INSERT_ORDER = f"INSERT INTO orders ({', '.join(_ORDER_FIELDS)}) VALUES ({_values(len(_ORDER_FIELDS))})"
+_INSERT_ATTEMPT = f"INSERT INTO attempts ({', '.join(_ATTEMPT_FIELDS)}) VALUES ({_values(len(_ATTEMPT_FIELDS))})"
+_ORDER_WITH_ATTEMPTS = f"""
+    SELECT {", ".join(f"o.{name} AS o_{name}" for name in _ORDER_FIELDS)},
+           {", ".join(f"a.{name} AS a_{name}" for name in _ATTEMPT_FIELDS)}
+    FROM orders o LEFT JOIN attempts a USING (merchant_id, order_id)
+    WHERE o.merchant_id = $1 AND """
+_BY_ORDER = _ORDER_WITH_ATTEMPTS + "o.order_id = $2 ORDER BY a.attempt_id"
+_BY_REFERENCE = _ORDER_WITH_ATTEMPTS + "o.reference = $2 ORDER BY a.attempt_id"
+_BY_ATTEMPT = _ORDER_WITH_ATTEMPTS + "a.attempt_id = $2 AND a.merchant_id = $1"
+
+
+def _order(row: Row) -> Order:
+    return Order(*(row["o_" + name] for name in _ORDER_FIELDS))
+
+
+def _attempt(row: Row) -> Attempt:
+    return Attempt(*(row["a_" + name] for name in _ATTEMPT_FIELDS))
+
+
+def _with_attempts(rows: list[Row]) -> tuple[Order, tuple[Attempt, ...]] | None:
+    if not rows:
+        return None
+    return _order(rows[0]), tuple(_attempt(row) for row in rows if row["a_attempt_id"] is not None)
+
+
+def insert_order(tx: Tx, order: Order) -> None:
+    tx.write(_INSERT_ORDER, *astuple(order), rows=1)
+
+
+def insert_attempt(tx: Tx, attempt: Attempt) -> None:
+    tx.write(_INSERT_ATTEMPT, *astuple(attempt), rows=1)
+
+
+async def order(db: Db | Tx, merchant_id: str, order_id: str) -> tuple[Order, tuple[Attempt, ...]] | None:
+    return _with_attempts(await db.fetch(_BY_ORDER, merchant_id, order_id))
+
+
+async def order_by_reference(db: Db, merchant_id: str, reference: str) -> tuple[Order, tuple[Attempt, ...]] | None:
+    return _with_attempts(await db.fetch(_BY_REFERENCE, merchant_id, reference))
+
+
+async def attempt(db: Db | Tx, merchant_id: str, attempt_id: str) -> tuple[Order, Attempt] | None:
+    rows = await db.fetch(_BY_ATTEMPT, merchant_id, attempt_id)
+    return (_order(rows[0]), _attempt(rows[0])) if rows else None
+
+
+def touch_order(tx: Tx, order: Order, buyer_id: str | None) -> None:
+    """Raise the version, so that whoever decided on the order as it was before finds it changed.
+
+    An order that named no buyer belongs from now on to the first who starts to pay it.
+    """
+    tx.write(
+        """
+        UPDATE orders SET version = version + 1, buyer_id = coalesce(buyer_id, $4)
+        WHERE merchant_id = $1 AND order_id = $2 AND version = $3
+        """,
+        order.merchant_id,
+        order.order_id,
+        order.version,
+        buyer_id,
+        rows=1,
+    )
+
+
+def mark_paid(tx: Tx, order: Order, attempt_id: str, paid_at: datetime) -> None:
+    tx.write(
+        """
+        UPDATE orders SET status = 'paid', paid_at = $4, paid_attempt_id = $5, expire_due_at = NULL,
+                          version = version + 1
+        WHERE merchant_id = $1 AND order_id = $2 AND version = $3
+        """,
+        order.merchant_id,
+        order.order_id,
+        order.version,
+        paid_at,
+        attempt_id,
+        rows=1,
+    )
+
+
+def mark_closed(tx: Tx, order: Order, reason: str, at: datetime) -> None:
+    tx.write(
+        """
+        UPDATE orders SET status = 'closed', closed_at = $4, close_reason = $5, expire_due_at = NULL,
+                          version = version + 1
+        WHERE merchant_id = $1 AND order_id = $2 AND version = $3
+        """,
+        order.merchant_id,
+        order.order_id,
+        order.version,
+        at,
+        reason,
+        rows=1,
+    )
+
+
+def mark_prepared(tx: Tx, attempt: Attempt, token: str, token_until: datetime, at: datetime) -> None:
+    tx.write(
+        """
+        UPDATE attempts SET state = 'pending', token = $4, token_until = $5, prepared_at = $6, version = version + 1
+        WHERE merchant_id = $1 AND attempt_id = $2 AND version = $3 AND state IN ('created', 'pending')
+        """,
+        attempt.merchant_id,
+        attempt.attempt_id,
+        attempt.version,
+        token,
+        token_until,
+        at,
+        rows=1,
+    )
+
+
+def move_attempt(
+    tx: Tx,
+    attempt: Attempt,
+    state: AttemptState,
+    *,
+    reason: str | None = None,
+    at: datetime,
+    ask_at: datetime | None = None,
+    transaction_id: str | None = None,
+    paid_at: datetime | None = None,
+) -> None:
+    tx.write(
+        """
+        UPDATE attempts SET state = $4, reason = $5, settled_at = $6, ask_at = $7,
+                            transaction_id = coalesce($8, transaction_id), paid_at = coalesce($9, paid_at),
+                            version = version + 1
+        WHERE merchant_id = $1 AND attempt_id = $2 AND version = $3
+        """,
+        attempt.merchant_id,
+        attempt.attempt_id,
+        attempt.version,
+        state,
+        reason,
+        at,
+        ask_at,
+        transaction_id,
+        paid_at,
+        rows=1,
+    )
+
+
+async def attempts_to_ask(db: Db, now: datetime, limit: int) -> list[tuple[str, str]]:
+    rows = await db.fetch(
+        "SELECT merchant_id, attempt_id FROM attempts WHERE ask_at <= $1 ORDER BY ask_at LIMIT $2", now, limit
+    )
+    return [(row["merchant_id"], row["attempt_id"]) for row in rows]
+
+
+def plan_ask(tx: Tx, attempt: Attempt, ask_at: datetime) -> None:
+    """Claim the asking: of two workers one finds the count changed. The version stays, asking decides nothing."""
+    tx.write(
+        """
+        UPDATE attempts SET ask_at = $4, asked = asked + 1
+        WHERE merchant_id = $1 AND attempt_id = $2 AND asked = $3 AND ask_at IS NOT NULL
+        """,
+        attempt.merchant_id,
+        attempt.attempt_id,
+        attempt.asked,
+        ask_at,
+        rows=1,
+    )
+
+
+async def orders_to_expire(db: Db, now: datetime, limit: int) -> list[tuple[str, str, datetime]]:
+    rows = await db.fetch(
+        """
+        SELECT merchant_id, order_id, expire_due_at FROM orders
+        WHERE expire_due_at <= $1 ORDER BY expire_due_at LIMIT $2
+        """,
+        now,
+        limit,
+    )
+    return [(row["merchant_id"], row["order_id"], row["expire_due_at"]) for row in rows]
+
+
+def plan_expiry(tx: Tx, merchant_id: str, order_id: str, due_at: datetime, again_at: datetime) -> None:
+    """Claim the expiring: of two workers one finds the time moved."""
+    tx.write(
+        "UPDATE orders SET expire_due_at = $4 WHERE merchant_id = $1 AND order_id = $2 AND expire_due_at = $3",
+        merchant_id,
+        order_id,
+        due_at,
+        again_at,
+        rows=1,
+    )
+
+
+async def backlog(db: Db, now: datetime) -> Row | None:
+    """How much waits: attempts to ask about and orders to expire, due now."""
+    return await db.fetch_row(
+        """
+        SELECT (SELECT count(*) FROM attempts WHERE ask_at <= $1) AS chase,
+               (SELECT count(*) FROM orders WHERE expire_due_at <= $1) AS expiry
+        """,
+        now,
+    )

@@ -1,0 +1,51 @@
+"""Orders and attempts as merchants see them: in the API's answers and in webhooks. No openid, no gateway token."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from tongbao.payments.model import Attempt, Order
+
+
+def _time(moment: datetime | None) -> str | None:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z") if moment else None
+
+
+def order_view(order: Order, attempts: Sequence[Attempt]) -> dict[str, Any]:
+    """An order with its attempts, oldest first. Amounts are fen; times RFC 3339 in UTC."""
+    return {
+        "id": order.order_id,
+        "reference": order.reference,
+        "amount": order.amount,
+        "currency": order.currency,
+        "subject": order.subject,
+        "items": order.items,
+        "metadata": order.metadata,
+        "buyer_id": order.buyer_id,
+        "status": order.status,
+        "created_at": _time(order.created_at),
+        "expires_at": _time(order.expires_at),
+        "paid_at": _time(order.paid_at),
+        "closed_at": _time(order.closed_at),
+        "close_reason": order.close_reason,
+        "payments": [attempt_view(attempt) for attempt in attempts],
+    }
+
+
+def attempt_view(attempt: Attempt) -> dict[str, Any]:
+    """One attempt. `transaction_id` is the gateway's number for it, `reason` why it did not simply succeed."""
+    return {
+        "id": attempt.attempt_id,
+        "order_id": attempt.order_id,
+        "channel": attempt.channel,
+        "method": attempt.method,
+        "state": attempt.state,
+        "reason": attempt.reason,
+        "amount": attempt.amount,
+        "currency": attempt.currency,
+        "transaction_id": attempt.transaction_id,
+        "created_at": _time(attempt.created_at),
+        "paid_at": _time(attempt.paid_at),
+    }

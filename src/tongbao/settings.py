@@ -1,0 +1,99 @@
+"""What an operator can choose: environment variables that start with TONGBAO_. Rooms get values, not this."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tongbao.kit.sealing import Sealer, sealer_from_file, sealer_from_text
+
+
+class SettingsError(ValueError):
+    """A setting cannot be used; the message names it and the cure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of one process.
+
+    `database_url` None means the embedded PostgreSQL under `data_folder`. `public_url` is how gateways reach us: it
+    begins every notification address. `allow_private_webhooks` lets webhooks go to http, private and loopback
+    addresses: for tests and for a merchant's server inside the same network only.
+    """
+
+    data_folder: Path = Path(".tongbao")
+    database_url: str | None = field(default=None, repr=False)
+    database_connections: int = 10
+    host: str = "127.0.0.1"
+    port: int = 8000
+    public_url: str = "http://127.0.0.1:8000"
+    master_keys: str | None = field(default=None, repr=False)
+    master_key_file: Path | None = None
+    allow_private_webhooks: bool = False
+    log_level: str = "info"
+    log_json: bool = False
+    clock_offset_seconds: float = 0.0
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
+        """Read TONGBAO_* variables. Raises SettingsError for one that cannot be read."""
+        reader = _Reader(environment)
+        port = reader.integer("PORT", 8000, 1, 65535)
+        host = reader.text("HOST") or "127.0.0.1"
+        return cls(
+            data_folder=Path(reader.text("DATA") or ".tongbao"),
+            database_url=reader.text("DATABASE_URL"),
+            database_connections=reader.integer("DATABASE_CONNECTIONS", 10, 1, 1000),
+            host=host,
+            port=port,
+            public_url=(reader.text("PUBLIC_URL") or f"http://127.0.0.1:{port}").rstrip("/"),
+            master_keys=reader.text("MASTER_KEYS"),
+            master_key_file=Path(path) if (path := reader.text("MASTER_KEY_FILE")) else None,
+            allow_private_webhooks=reader.flag("ALLOW_PRIVATE_WEBHOOKS"),
+            log_level=reader.text("LOG_LEVEL") or "info",
+            log_json=reader.flag("LOG_JSON"),
+            clock_offset_seconds=reader.number("CLOCK_OFFSET_SECONDS"),
+        )
+
+    def sealer(self) -> Sealer:
+        """The master keys: from TONGBAO_MASTER_KEYS, else from the key file, which is made where there is none.
+
+        Raises SettingsError.
+        """
+        try:
+            if self.master_keys is not None:
+                return sealer_from_text(self.master_keys)
+            return sealer_from_file(self.master_key_file or self.data_folder / "master.key")
+        except (ValueError, OSError) as error:
+            raise SettingsError(f"the master key cannot be used: {error}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    environment: Mapping[str, str] = field(repr=False)
+
+    def text(self, name: str) -> str | None:
+        return self.environment.get(f"TONGBAO_{name}") or None
+
+    def integer(self, name: str, default: int, least: int, most: int) -> int:
+        text = self.text(name)
+        if text is None:
+            return default
+        if not text.isdigit() or not least <= int(text) <= most:
+            raise SettingsError(f"TONGBAO_{name} must be a whole number from {least} to {most}, not {text!r}")
+        return int(text)
+
+    def number(self, name: str) -> float:
+        text = self.text(name) or "0"
+        try:
+            return float(text)
+        except ValueError:
+            raise SettingsError(f"TONGBAO_{name} must be a number, not {text!r}") from None
+
+    def flag(self, name: str) -> bool:
+        text = (self.text(name) or "no").lower()
+        if text not in ("yes", "true", "1", "no", "false", "0"):
+            raise SettingsError(f"TONGBAO_{name} must be yes or no, not {text!r}")
+        return text in ("yes", "true", "1")

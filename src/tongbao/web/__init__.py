@@ -1,0 +1,31 @@
+"""The doors: merchants' servers and mini-programs (api), gateways (notify), operators (ops)."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from tongbao.web import api, notify, ops, problems
+from tongbao.web.api.store import purge
+from tongbao.web.context import Context
+from tongbao.web.metering import Metering
+
+__all__ = ["Context", "create", "purge"]
+
+_DESCRIPTION = """
+One API to log buyers in, open orders and collect them through the payment gateways.
+
+Amounts are integers of **fen**; times are RFC 3339 in UTC. Send `Authorization: Bearer sk_…` from your server, or the
+buyer's session token from the mini-program. Every POST takes an `Idempotency-Key`. Refusals are
+`application/problem+json` with a stable `code`, in Chinese or English by `Accept-Language`.
+"""
+
+
+def create(version: str) -> FastAPI:
+    """The web application, its `state.context` still to be set before it takes requests."""
+    app = FastAPI(title="Tongbao 通宝", version=version, description=_DESCRIPTION, redoc_url=None)
+    problems.install(app)
+    app.add_middleware(Metering)
+    app.include_router(api.router)
+    app.include_router(notify.router)
+    app.include_router(ops.router)
+    return app

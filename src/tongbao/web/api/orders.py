@@ -1,0 +1,203 @@
+"""Orders: made by merchants' servers, paid by buyers, watched by both."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import StreamingResponse
+
+from tongbao import buyers, payments, webhooks
+from tongbao.buyers import BuyerPrincipal
+from tongbao.kit import clock
+from tongbao.kit.db import Db
+from tongbao.kit.errors import Refusal
+from tongbao.merchants import Principal
+from tongbao.payments import Attempt, Choice, Draft, Order, Payer, Started
+from tongbao.web.api import watching
+from tongbao.web.api.auth import authenticate, authenticate_merchant
+from tongbao.web.api.idempotency import once
+from tongbao.web.api.schemas import (
+    CloseRequest,
+    OpenedAnswer,
+    OrderAnswer,
+    OrderRequest,
+    PaymentAnswer,
+    PaymentRequest,
+    Problem,
+    dump,
+    parse,
+    takes,
+)
+from tongbao.web.context import Context, context_of, read_body
+
+router = APIRouter(tags=["orders"])
+
+
+def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    return {status: {"model": Problem} for status in statuses}
+
+
+@router.post(
+    "/orders",
+    status_code=201,
+    summary="Create an order",
+    responses={
+        200: {"model": OpenedAnswer, "description": "The same reference and content came before: the same order"},
+        201: {"model": OpenedAnswer},
+        **_problems(400, 401, 403, 409, 413, 422, 502, 503),
+    },
+    openapi_extra=takes(OrderRequest),
+)
+async def create(request: Request) -> Response:
+    """Open an order, with its first payment in the same request where `payment` says how."""
+    context = context_of(request)
+    principal = await authenticate_merchant(request, context.db)
+    raw = await read_body(request)
+
+    async def act() -> Response:
+        body = parse(OrderRequest, raw)
+        if body.notify is not None:
+            await _make_endpoint(context, principal.merchant_id, body.notify)
+        draft = _draft(principal, body)
+        payer = await _payer_of(context.db, principal.merchant_id, body.buyer)
+        first = (Choice(body.payment.channel, body.payment.method), payer) if body.payment else None
+        opened = await payments.create_order(context.db, context.directory, draft, first)
+        answer = payments.order_view(opened.order, opened.attempts)
+        if opened.started:
+            answer |= _started(opened.started)
+        return _json(answer, 201 if opened.is_new else 200)
+
+    return await once(request, context.db, principal, raw, act)
+
+
+@router.post(
+    "/orders/{order_id}/payments",
+    status_code=201,
+    summary="Pay an order",
+    responses={201: {"model": PaymentAnswer}, **_problems(400, 401, 404, 409, 413, 422, 502, 503)},
+    openapi_extra=takes(PaymentRequest),
+)
+async def pay(request: Request, order_id: str) -> Response:
+    """Start a payment, or go on with the one that is open, and give what the host's pay function takes."""
+    context = context_of(request)
+    principal = await authenticate(request, context.db)
+    raw = await read_body(request)
+
+    async def act() -> Response:
+        body = parse(PaymentRequest, raw)
+        payer = await _payer_for(context.db, principal, order_id)
+        choice = Choice(body.channel, body.method)
+        started = await payments.start(context.db, context.directory, principal.merchant_id, order_id, choice, payer)
+        return _json(_started(started), 201)
+
+    return await once(request, context.db, principal, raw, act)
+
+
+@router.get(
+    "/orders/{order_id}",
+    summary="Read an order, or wait for it to change",
+    responses={200: {"model": OrderAnswer}, **_problems(401, 404, 422)},
+)
+async def read(
+    request: Request, order_id: str, wait: Annotated[int, Query(ge=0, le=60, description="seconds")] = 0
+) -> Response:
+    """The order as it is now. With `?wait=25` the answer comes when it changes, at the latest after so many seconds."""
+    context = context_of(request)
+    principal = await authenticate(request, context.db)
+    order, attempts = await _own_order(context.db, principal, order_id)
+    if wait and order.status == payments.OrderStatus.OPEN:
+        order, attempts = await watching.next_change(context, order, attempts, wait)
+    return _json(payments.order_view(order, attempts), 200)
+
+
+@router.get(
+    "/orders/{order_id}/events",
+    summary="Follow an order (server-sent events)",
+    responses={200: {"content": {"text/event-stream": {}}}, **_problems(401, 404)},
+)
+async def follow(request: Request, order_id: str) -> Response:
+    """An `order` event with the whole order now and at every change, until it is paid or closed."""
+    context = context_of(request)
+    principal = await authenticate(request, context.db)
+    order, attempts = await _own_order(context.db, principal, order_id)
+    headers = {"cache-control": "no-cache", "x-accel-buffering": "no"}
+    return StreamingResponse(watching.events(context, order, attempts), 200, headers, "text/event-stream")
+
+
+@router.post(
+    "/orders/{order_id}/close",
+    summary="Close an order",
+    responses={200: {"model": OrderAnswer}, **_problems(400, 401, 403, 404, 409, 413, 422, 502, 503)},
+)
+async def close(request: Request, order_id: str) -> Response:
+    """Close an order that is not paid: at the gateways first, so that it can never be paid, then here."""
+    context = context_of(request)
+    principal = await authenticate_merchant(request, context.db)
+    raw = await read_body(request)
+
+    async def act() -> Response:
+        body = parse(CloseRequest, raw)
+        await payments.close(context.db, context.directory, principal.merchant_id, order_id, body.reason)
+        return _json(payments.order_view(*await payments.get_order(context.db, principal.merchant_id, order_id)), 200)
+
+    return await once(request, context.db, principal, raw, act)
+
+
+async def _make_endpoint(context: Context, merchant_id: str, url: str) -> None:
+    """An order's own notify URL becomes a webhook endpoint, with a secret of its own. Twice is harmless."""
+    async with context.db.tx() as tx:
+        webhooks.ensure_order_endpoint(
+            tx, context.sealer, merchant_id, url, allow_private=context.allow_private_webhooks, at=clock.now()
+        )
+
+
+def _draft(principal: Principal, body: OrderRequest) -> Draft:
+    return Draft(
+        merchant_id=principal.merchant_id,
+        reference=body.reference,
+        amount=body.amount,
+        currency=body.currency,
+        subject=body.subject,
+        expires_in_seconds=body.expires_in,
+        items=[item.model_dump() for item in body.items],
+        metadata=body.metadata,
+        buyer_id=body.buyer,
+        notify_url=body.notify,
+    )
+
+
+async def _payer_of(db: Db, merchant_id: str, buyer_id: str | None) -> Payer | None:
+    """How the host knows a buyer of this merchant. Raises Refusal(`unknown_buyer`, 422)."""
+    if buyer_id is None:
+        return None
+    buyer = await buyers.identity_of(db, merchant_id, buyer_id)
+    if buyer is None:
+        raise Refusal("unknown_buyer", 422, buyer_id=buyer_id)
+    return Payer(buyer.buyer_id, buyer.app_id, buyer.subject)
+
+
+async def _payer_for(db: Db, principal: Principal | BuyerPrincipal, order_id: str) -> Payer | None:
+    """Who pays: the buyer whose session it is, for an own order only; else the buyer the merchant named."""
+    order, _ = await payments.get_order(db, principal.merchant_id, order_id)
+    if isinstance(principal, BuyerPrincipal):
+        if order.buyer_id not in (None, principal.buyer_id):
+            raise Refusal("order_not_found", 404, order_id=order_id)
+        return Payer(principal.buyer_id, principal.app_id, principal.subject)
+    return await _payer_of(db, principal.merchant_id, order.buyer_id)
+
+
+async def _own_order(db: Db, principal: Principal | BuyerPrincipal, order_id: str) -> tuple[Order, tuple[Attempt, ...]]:
+    """An order the principal may see: another buyer's does not exist for it."""
+    order, attempts = await payments.get_order(db, principal.merchant_id, order_id)
+    if isinstance(principal, BuyerPrincipal) and order.buyer_id != principal.buyer_id:
+        raise Refusal("order_not_found", 404, order_id=order_id)
+    return order, attempts
+
+
+def _started(started: Started) -> dict[str, Any]:
+    return {"attempt": payments.attempt_view(started.attempt), "client_params": started.client_params}
+
+
+def _json(content: object, status: int) -> Response:
+    return Response(dump(content), status, media_type="application/json")

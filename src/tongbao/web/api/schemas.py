@@ -1,0 +1,218 @@
+"""The bodies that the API takes and gives. Amounts are integers of fen; times RFC 3339 in UTC."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeVar
+
+import orjson
+from fastapi import Request
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from tongbao.kit.errors import Refusal
+from tongbao.kit.money import MAX_AMOUNT
+from tongbao.web.context import read_body
+from tongbao.web.problems import InvalidRequest
+
+
+def _plain(text: str) -> str:
+    """Gateways take 1- to 3-byte UTF-8 only (WeChat Pay v3, 1.1), and nobody takes control characters."""
+    if any(ord(character) < 32 or ord(character) == 127 or ord(character) > 0xFFFF for character in text):
+        raise ValueError("control characters and emoji are not allowed")
+    return text
+
+
+def _storable(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError("the character U+0000 is not allowed")
+    return text
+
+
+Amount = Annotated[int, Field(strict=True, ge=1, le=MAX_AMOUNT, description="in fen", examples=[1800])]
+Text = Annotated[str, AfterValidator(_storable)]
+Reference = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9_\-.*|]{1,64}$"),
+    Field(description="your own number for it: unique, and sending it again is harmless", examples=["coffee-0042"]),
+]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,32}$")]
+
+
+class Body(BaseModel):
+    """What clients send: unknown fields are refused, so that a misspelt one is not silently lost."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class SessionRequest(Body):
+    """A log-in: the one-time code that the host gave the mini-program."""
+
+    host: Name = Field(examples=["wechat"])
+    app_id: Annotated[Text, StringConstraints(min_length=1, max_length=64)] = Field(examples=["wx8888888888888888"])
+    code: Annotated[Text, StringConstraints(min_length=1, max_length=512)]
+
+
+class SessionAnswer(BaseModel):
+    """Our session. The host's openid and session key stay on the server."""
+
+    token: str
+    buyer_id: str
+    expires_at: str
+
+
+class Item(Body):
+    """One line of what is sold. Shown back, not added up: the order's amount is what is collected."""
+
+    name: Annotated[Text, StringConstraints(min_length=1, max_length=256)]
+    quantity: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] = 1
+    unit_price: Annotated[int, Field(strict=True, ge=0, le=MAX_AMOUNT, description="in fen")] = 0
+    reference: Annotated[Text, StringConstraints(max_length=64)] | None = None
+
+
+class PaymentRequest(Body):
+    """How it shall be paid."""
+
+    channel: Name = Field(examples=["wechatpay"])
+    method: Name = Field(examples=["jsapi"])
+
+
+class OrderRequest(Body):
+    """A sum to be collected once."""
+
+    reference: Reference
+    amount: Amount
+    currency: Literal["CNY"] = "CNY"
+    subject: Annotated[str, StringConstraints(min_length=1, max_length=127), AfterValidator(_plain)] = Field(
+        description="shown on the buyer's bill", examples=["Latte, large"]
+    )
+    items: Annotated[list[Item], Field(max_length=100)] = []
+    buyer: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{1,32}$")] | None = Field(
+        None, description="a buyer_id; needed by methods that must know the payer"
+    )
+    expires_in: Annotated[int, Field(strict=True, ge=60, le=604_800)] = Field(1800, description="seconds to pay in")
+    metadata: Annotated[
+        dict[
+            Annotated[Text, StringConstraints(min_length=1, max_length=64)],
+            Annotated[Text, StringConstraints(max_length=500)],
+        ],
+        Field(max_length=20),
+    ] = {}
+    notify: Annotated[Text, StringConstraints(max_length=255)] | None = Field(
+        None, description="a webhook address for this order's events, beside the merchant's own"
+    )
+    payment: PaymentRequest | None = Field(None, description="the first payment, in the same request")
+
+
+class CloseRequest(Body):
+    """Why an order is closed, for the record."""
+
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_plain)] = "by_merchant"
+
+
+class ReplayRequest(Body):
+    """Where to send an event again: one endpoint, or all it was for."""
+
+    endpoint_id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{1,32}$")] | None = None
+
+
+class AttemptAnswer(BaseModel):
+    """One attempt to collect an order."""
+
+    id: str
+    order_id: str
+    channel: str
+    method: str
+    state: Literal["created", "pending", "succeeded", "failed", "closed", "surplus", "held"]
+    reason: str | None
+    amount: int
+    currency: str
+    transaction_id: str | None
+    created_at: str
+    paid_at: str | None
+
+
+class OrderAnswer(BaseModel):
+    """An order and its attempts, oldest first."""
+
+    id: str
+    reference: str
+    amount: int
+    currency: str
+    subject: str
+    items: list[Item]
+    metadata: dict[str, str]
+    buyer_id: str | None
+    status: Literal["open", "paid", "closed"]
+    created_at: str
+    expires_at: str
+    paid_at: str | None
+    closed_at: str | None
+    close_reason: str | None
+    payments: list[AttemptAnswer]
+
+
+class PaymentAnswer(BaseModel):
+    """An attempt that the buyer can pay now: hand `client_params` to the host's pay function as they are."""
+
+    attempt: AttemptAnswer
+    client_params: dict[str, str]
+
+
+class OpenedAnswer(OrderAnswer):
+    """An order, with its first payment where one was asked for."""
+
+    attempt: AttemptAnswer | None = None
+    client_params: dict[str, str] | None = None
+
+
+class Problem(BaseModel):
+    """Why a request was refused (RFC 9457). Branch on `code`."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    errors: list[dict[str, str]] | None = None
+
+
+B = TypeVar("B", bound=Body)
+
+
+def parse(model: type[B], raw: bytes) -> B:
+    """Read a body. Raises Refusal(`invalid_json`, 400) or InvalidRequest (422), which names each field."""
+    try:
+        return model.model_validate_json(raw or b"{}")
+    except ValidationError as error:
+        if error.errors(include_url=False)[0]["type"] == "json_invalid":
+            raise Refusal("invalid_json", 400) from None
+        raise InvalidRequest(error) from None
+
+
+async def read(model: type[B], request: Request) -> tuple[B, bytes]:
+    """Read and parse a request's body; also its raw bytes."""
+    raw = await read_body(request)
+    return parse(model, raw), raw
+
+
+def takes(model: type[Body]) -> dict[str, Any]:
+    """The OpenAPI of a route that takes this body."""
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": _inlined(model)}}}}
+
+
+def _inlined(model: type[Body]) -> Any:
+    schema = model.model_json_schema()
+    definitions = schema.pop("$defs", {})
+
+    def resolve(node: Any) -> Any:
+        if isinstance(node, dict):
+            if "$ref" in node:
+                return resolve(definitions[node["$ref"].rsplit("/", 1)[1]])
+            return {name: resolve(value) for name, value in node.items()}
+        return [resolve(value) for value in node] if isinstance(node, list) else node
+
+    return resolve(schema)
+
+
+def dump(content: object) -> bytes:
+    """JSON bytes of an answer."""
+    return orjson.dumps(content)

@@ -1,0 +1,40 @@
+"""POST /v1/sessions: a mini-program's log-in."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+
+from tongbao import buyers
+from tongbao.kit import clock
+from tongbao.web.api.schemas import Problem, SessionAnswer, SessionRequest, dump, read, takes
+from tongbao.web.context import context_of
+
+router = APIRouter(tags=["buyers"])
+
+
+@router.post(
+    "/sessions",
+    status_code=201,
+    summary="Log a buyer in",
+    responses={
+        201: {"model": SessionAnswer},
+        400: {"model": Problem},
+        401: {"model": Problem},
+        404: {"model": Problem},
+        409: {"model": Problem},
+        413: {"model": Problem},
+        422: {"model": Problem},
+        503: {"model": Problem},
+    },
+    openapi_extra=takes(SessionRequest),
+)
+async def create_session(request: Request) -> Response:
+    """Exchange the host's one-time code for a session of ours. A code is exchanged once; send the token as Bearer."""
+    context = context_of(request)
+    body, _ = await read(SessionRequest, request)
+    app, host = await context.directory.host_for(body.host, body.app_id)
+    session = await buyers.log_in(
+        context.db, context.sealer, host, app.merchant_id, body.host, body.app_id, body.code, clock.now()
+    )
+    answer = {"token": session.token, "buyer_id": session.buyer_id, "expires_at": session.expires_at}
+    return Response(dump(answer), 201, media_type="application/json")

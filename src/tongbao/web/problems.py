@@ -1,0 +1,112 @@
+"""Refusals as application/problem+json (RFC 9457), with a stable `code`, in the language the caller asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+
+from tongbao.kit import ids
+from tongbao.kit.errors import Refusal
+from tongbao.web.messages import FIELD_ISSUES, MESSAGES
+
+_log = structlog.get_logger()
+_STATUS_CODES = {404: "not_found", 405: "method_not_allowed"}
+_HIDDEN = frozenset({"limit_bytes"})
+
+
+class InvalidRequest(Refusal):
+    """A body that is JSON, but not as it must be: names each field."""
+
+    def __init__(self, error: ValidationError | RequestValidationError) -> None:
+        super().__init__("invalid_request", 422)
+        self.error = error
+
+
+def problem(refusal: Refusal, request: Request) -> Response:
+    """A refusal as problem+json."""
+    chinese = wants_chinese(request)
+    english_title, english_detail, chinese_title, chinese_detail = MESSAGES.get(
+        refusal.code, (refusal.code, "", refusal.code, "")
+    )
+    body: dict[str, Any] = {
+        "type": f"urn:tongbao:problem:{refusal.code}",
+        "title": chinese_title if chinese else english_title,
+        "status": refusal.status,
+        "code": refusal.code,
+        "detail": (chinese_detail if chinese else english_detail).format_map(_Blank(refusal.values)),
+    }
+    body |= {name: value for name, value in refusal.values.items() if name not in body and name not in _HIDDEN}
+    if isinstance(refusal, InvalidRequest):
+        body["errors"] = field_errors(refusal.error.errors(), chinese)
+    headers = {"content-language": "zh-CN" if chinese else "en"}
+    if refusal.status == 503 or refusal.code in ("idempotency_in_flight", "payment_in_progress"):
+        headers["retry-after"] = "1"
+    if refusal.status == 401:
+        headers["www-authenticate"] = "Bearer"
+    return Response(orjson.dumps(body), refusal.status, headers, "application/problem+json")
+
+
+def wants_chinese(request: Request) -> bool:
+    """Whether the first language the caller names that we speak is Chinese."""
+    for part in request.headers.get("accept-language", "").lower().split(","):
+        language = part.split(";")[0].strip()
+        if language.startswith("zh"):
+            return True
+        if language.startswith("en"):
+            return False
+    return False
+
+
+def field_errors(errors: Sequence[Mapping[str, Any]], chinese: bool) -> list[dict[str, str]]:
+    """Each wrong field as a JSON pointer and what is wrong with it."""
+    return [{"field": pointer(item["loc"]), "issue": _issue(item, chinese)} for item in errors[:20]]
+
+
+def pointer(location: Sequence[int | str]) -> str:
+    """A JSON pointer (RFC 6901)."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
+
+
+def _issue(item: Mapping[str, Any], chinese: bool) -> str:
+    template = FIELD_ISSUES.get(item["type"]) if chinese else None
+    return template.format_map(_Blank(item.get("ctx", {}))) if template else str(item["msg"])
+
+
+class _Blank(dict[str, Any]):
+    """A message whose value is missing shows a gap rather than failing."""
+
+    def __missing__(self, key: str) -> str:
+        return "…"
+
+
+def install(app: FastAPI) -> None:
+    """Answer every failure of the app as problem+json."""
+
+    async def on_refusal(request: Request, error: Exception) -> Response:
+        assert isinstance(error, Refusal)
+        return problem(error, request)
+
+    async def on_parameter(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        return problem(InvalidRequest(error), request)
+
+    async def on_http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        return problem(Refusal(_STATUS_CODES.get(error.status_code, "not_found"), error.status_code), request)
+
+    async def on_anything(request: Request, error: Exception) -> Response:
+        error_id = ids.new("err")
+        _log.error("unhandled", error_id=error_id, path=request.url.path, exc_info=error)
+        return problem(Refusal("internal_error", 500, error_id=error_id), request)
+
+    app.add_exception_handler(Refusal, on_refusal)
+    app.add_exception_handler(RequestValidationError, on_parameter)
+    app.add_exception_handler(HTTPException, on_http)
+    app.add_exception_handler(Exception, on_anything)

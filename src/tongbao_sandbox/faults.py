@@ -1,0 +1,87 @@
+"""The fault dial: how often a gateway misbehaves, drawn from a seeded generator so that a bad day can be repeated."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+
+
+@dataclass(frozen=True, slots=True)
+class NotifyFaults:
+    """What may happen to a notification. Numbers are probabilities from 0 to 1, but for `delay_seconds`."""
+
+    lose: float = 0.0
+    delay: float = 0.0
+    delay_seconds: float = 60.0
+    repeat: float = 0.0
+    reorder: float = 0.0
+    forge: float = 0.0
+    probe: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ApiFaults:
+    """What may happen to a request. At most one fault befalls a request, tried in this order.
+
+    `rate_limit`: refused with 429 before it is looked at. `server_error`: 5xx, and half of them have been applied all
+    the same. `apply_late`: 500 now, applied after `delay_seconds` of the sandbox's clock. `accept_then_time_out`:
+    applied, the answer held back for `delay_seconds` of real time, then the connection dropped.
+    """
+
+    rate_limit: float = 0.0
+    server_error: float = 0.0
+    apply_late: float = 0.0
+    accept_then_time_out: float = 0.0
+    delay_seconds: float = 30.0
+
+
+class Dial:
+    """One gateway's faults, and the generator they are drawn from."""
+
+    def __init__(self) -> None:
+        self.turn({})
+
+    def turn(self, wish: Mapping[str, object]) -> None:
+        """Replace the whole dial. Raises ValueError with a sentence if the wish cannot be read."""
+        _refuse_unknown("", wish, {"notify", "api", "seed"})
+        notify = NotifyFaults(**_numbers("notify", wish.get("notify", {}), NotifyFaults))
+        api = ApiFaults(**_numbers("api", wish.get("api", {}), ApiFaults))
+        seed = wish.get("seed", 0)
+        if not isinstance(seed, int):
+            raise ValueError("seed must be an integer")
+        self.notify, self.api, self.seed = notify, api, seed
+        self.random = random.Random(seed)
+
+    def reading(self) -> dict[str, object]:
+        """The dial as `turn` takes it."""
+        return {"notify": asdict(self.notify), "api": asdict(self.api), "seed": self.seed}
+
+    def strikes(self, probability: float) -> bool:
+        """Whether a fault of this probability happens now. A fault turned off draws nothing."""
+        return probability > 0 and self.random.random() < probability
+
+    def draw_api_fault(self) -> str | None:
+        """The name of the fault that befalls the next request, or None."""
+        for name in ("rate_limit", "server_error", "apply_late", "accept_then_time_out"):
+            if self.strikes(getattr(self.api, name)):
+                return name
+        return None
+
+
+def _numbers(where: str, wish: object, kind: type[NotifyFaults] | type[ApiFaults]) -> dict[str, float]:
+    if not isinstance(wish, Mapping):
+        raise ValueError(f"{where} must be an object")
+    _refuse_unknown(where, wish, {field.name for field in fields(kind)})
+    for name, value in wish.items():
+        top = math.inf if name == "delay_seconds" else 1
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= top:
+            raise ValueError(f"{where}.{name} must be a number from 0 to {top}")
+    return dict(wish)
+
+
+def _refuse_unknown(where: str, wish: Mapping[str, object], known: set[str]) -> None:
+    unknown = sorted(set(wish) - known)
+    if unknown:
+        raise ValueError(f"{where or 'the dial'} knows {', '.join(sorted(known))}, not {', '.join(unknown)}")

@@ -1,0 +1,111 @@
+"""Refusals in WeChat Pay's own words: HTTP status, `code`, message, numeric sub-code and detail (protocol 1.9)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+class Refusal(Exception):
+    """A request WeChat Pay refuses. `number` ends the Request-ID; `detail` is the optional object of the body."""
+
+    def __init__(
+        self, status: int, code: str, message: str, number: int, detail: Mapping[str, object] | None = None
+    ) -> None:
+        super().__init__(f"{code} {message}")
+        self.status = status
+        self.code = code
+        self.message = message
+        self.number = number
+        self.detail = detail
+
+    def body(self) -> dict[str, object]:
+        """The answer's JSON object."""
+        body: dict[str, object] = {"code": self.code, "message": self.message}
+        return body if self.detail is None else {"code": self.code, "detail": self.detail, "message": self.message}
+
+
+def parameter(field: str, issue: str, value: object = None, location: str = "body", number: int = 268435461) -> Refusal:
+    """400 PARAM_ERROR that points at the field."""
+    detail: dict[str, object] = {"field": field, "issue": issue, "location": location}
+    if value is not None:
+        detail["value"] = value
+    return Refusal(400, "PARAM_ERROR", f"参数错误: {field} {issue}", number, detail)
+
+
+def unknown_fields(pointers: list[str]) -> Refusal:
+    """400 for keys the API does not define; the shape is the one seen from the real gateway."""
+    detail = {"location": None, "value": pointers}
+    return Refusal(400, "PARAM_ERROR", "请求中含有未在API文档中定义的参数", 270924358, detail)
+
+
+def bad_signature(issue: str, message: str, sign_information: Mapping[str, object]) -> Refusal:
+    """401 SIGN_ERROR with the nesting the real gateway has."""
+    detail: dict[str, object] = {"detail": {"issue": issue}, "field": "signature", "location": "authorization"}
+    return Refusal(401, "SIGN_ERROR", message, 268443699, detail | {"sign_information": sign_information})
+
+
+def merchant_unknown() -> Refusal:
+    """400 MCH_NOT_EXISTS."""
+    return Refusal(400, "MCH_NOT_EXISTS", "商户号不存在，请检查后再试", 268443715)
+
+
+def merchant_differs(location: str) -> Refusal:
+    """400: the number in the Authorization header is not the one in the body or query."""
+    detail = {"field": "mchid", "location": location}
+    return Refusal(400, "PARAM_ERROR", "http header中的mchid与post payload中的mchid不匹配", 268435461, detail)
+
+
+def app_not_bound() -> Refusal:
+    """400 APPID_MCHID_NOT_MATCH."""
+    return Refusal(400, "APPID_MCHID_NOT_MATCH", "appid和mch_id不匹配，请检查后再试", 268445527)
+
+
+def openid_differs() -> Refusal:
+    """The openid is nobody's under this appid. The published table gives it status 500."""
+    return Refusal(500, "OPENID_MISMATCH", "appid与openid不匹配", 268435461)
+
+
+def other_parameters() -> Refusal:
+    """400: the same number again with other parameters."""
+    return Refusal(400, "INVALID_REQUEST", "请求重入时，参数与首次请求时不一致", 268498688)
+
+
+def order_paid() -> Refusal:
+    """400 ORDER_PAID, on creating again and on closing."""
+    return Refusal(400, "ORDER_PAID", "该订单已支付", 268449538)
+
+
+def order_closed() -> Refusal:
+    """400 ORDER_CLOSED, on creating again."""
+    return Refusal(400, "ORDER_CLOSED", "该订单已关闭，请重新下单", 268447914)
+
+
+def order_unknown() -> Refusal:
+    """404 ORDER_NOT_EXIST."""
+    return Refusal(404, "ORDER_NOT_EXIST", "订单不存在", 268512771)
+
+
+def no_certificates() -> Refusal:
+    """404 on /v3/certificates for a merchant that has only the public key."""
+    message = "无可用的平台证书，请在商户平台-API安全申请使用微信支付公钥。"
+    return Refusal(404, "RESOURCE_NOT_EXISTS", message, 268435461)
+
+
+def path_unknown() -> Refusal:
+    """404 for a path the gateway does not have."""
+    return Refusal(404, "RESOURCE_NOT_EXISTS", "请求的URL不存在", 268435461)
+
+
+def method_not_allowed(method: str) -> Refusal:
+    """405; its body's shape is not published, so it is that of the other errors."""
+    return Refusal(405, "INVALID_REQUEST", f"不支持的请求方法 {method}", 268435461)
+
+
+def too_frequent() -> Refusal:
+    """429 FREQUENCY_LIMITED."""
+    return Refusal(429, "FREQUENCY_LIMITED", "频率超限，请稍后再试", 268447840)
+
+
+def system_error() -> Refusal:
+    """500 SYSTEM_ERROR."""
+    return Refusal(500, "SYSTEM_ERROR", "系统异常，请稍后重试", 268435456)

@@ -1,0 +1,188 @@
+"""Which fields an order may have, and the rules of each (protocol 2.1). A field not listed here is refused."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from tongbao_sandbox.wechat.errors import Refusal, parameter, unknown_fields
+
+Check = Callable[[Any, str], None]
+"""Takes a value and its JSON pointer; raises Refusal."""
+
+LARGEST_AMOUNT = 2**31 - 1
+
+
+def text(least: int, most: int, pattern: str = "") -> Check:
+    """A string of so many characters, all of at most three UTF-8 bytes (protocol 1.1), matching the pattern."""
+    shape = re.compile(pattern, re.ASCII) if pattern else None
+
+    def check(value: Any, pointer: str) -> None:
+        if not isinstance(value, str):
+            raise parameter(pointer, "应为字符串", value)
+        if not least <= len(value) <= most:
+            raise parameter(pointer, f"长度应为{least}到{most}个字符", value[:64], number=268435464)
+        if any(character > "\uffff" for character in value):
+            raise parameter(pointer, "含有超过3字节的UTF-8字符", value[:64])
+        if shape is not None and not shape.fullmatch(value):
+            raise parameter(pointer, "格式不正确", value)
+
+    return check
+
+
+def number(least: int, most: int = LARGEST_AMOUNT) -> Check:
+    """A whole number; JSON's true and 1.0 are not."""
+
+    def check(value: Any, pointer: str) -> None:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise parameter(pointer, "应为整数", value)
+        if not least <= value <= most:
+            raise parameter(pointer, f"取值应为{least}到{most}", value, number=268435464)
+
+    return check
+
+
+def flag(value: Any, pointer: str) -> None:
+    """True or false."""
+    if not isinstance(value, bool):
+        raise parameter(pointer, "应为布尔值", value)
+
+
+def one_of(*choices: object) -> Check:
+    """One of a closed list."""
+
+    def check(value: Any, pointer: str) -> None:
+        if value not in choices or isinstance(value, bool):
+            raise parameter(pointer, f"应为 {'、'.join(map(str, choices))} 之一", value)
+
+    return check
+
+
+def many(item: Check, least: int = 0) -> Check:
+    """A list of checked items."""
+
+    def check(value: Any, pointer: str) -> None:
+        if not isinstance(value, list) or len(value) < least:
+            raise parameter(pointer, "应为数组" if least == 0 else f"应为至少{least}项的数组", value)
+        for index, entry in enumerate(value):
+            item(entry, f"{pointer}/{index}")
+
+    return check
+
+
+def fields(required: Mapping[str, Check], optional: Mapping[str, Check] | None = None) -> Check:
+    """An object with these keys and no others. A null is a value of the wrong type, as the newer rule has it."""
+    known = {**required, **(optional or {})}
+
+    def check(value: Any, pointer: str) -> None:
+        if not isinstance(value, dict):
+            raise parameter(pointer or "/", "应为对象", value)
+        strangers = [f"/body{pointer}/{key}" for key in value if key not in known]
+        if strangers:
+            raise unknown_fields(strangers)
+        for key in required:
+            if key not in value:
+                raise parameter(f"{pointer}/{key}", "必填")
+        for key, entry in value.items():
+            known[key](entry, f"{pointer}/{key}")
+
+    return check
+
+
+def notify_url(value: Any, pointer: str) -> None:
+    """An absolute https URL without a query; because this is a sandbox, plain http to this machine too."""
+    text(1, 255)(value, pointer)
+    try:
+        parts = urlsplit(value)
+        host = parts.hostname or ""
+        _ = parts.port
+    except ValueError:
+        raise parameter(pointer, "不是合法的URL", value) from None
+    if "?" in value or "#" in value:
+        raise parameter(pointer, "不允许携带参数", value)
+    if not host or not (parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))):
+        raise parameter(pointer, "必须为https的绝对地址（沙箱另允许本机http地址）", value)
+
+
+def moment(value: Any, pointer: str) -> None:
+    """An RFC 3339 time with its zone."""
+    text(1, 64, r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)")(value, pointer)
+    try:
+        datetime.fromisoformat(value)
+    except ValueError:
+        raise parameter(pointer, "不是合法的RFC3339时间", value) from None
+
+
+def address(value: Any, pointer: str) -> None:
+    """An IPv4 or IPv6 address."""
+    text(1, 45)(value, pointer)
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        raise parameter(pointer, "不是合法的IP地址", value) from None
+
+
+def openid_required(body: Any) -> None:
+    """JSAPI orders need an openid; the refusal has a number of its own."""
+    payer = body.get("payer") if isinstance(body, dict) else None
+    if not isinstance(payer, dict) or "openid" not in payer:
+        detail = {"field": "/payer/openid", "location": "body"}
+        raise Refusal(400, "PARAM_ERROR", "JSAPI支付必须传openid", 268501013, detail)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+OUT_TRADE_NO = text(6, 32, r"[0-9A-Za-z_\-*|]*")
+MCHID = text(1, 32, r"[0-9]*")
+
+_IDENTITY = fields(
+    {
+        "type": one_of(
+            "IDCARD", "HONGKONG_MACAO", "HONGKONG_MACAO_RESIDENT", "TAIWAN_RESIDENT",
+            "FOREIGN_RESIDENT", "OVERSEA_PASSPORT", "PHONE_NUMBER",
+        ),
+        "number": text(1, 1024),
+        "name": text(1, 1024),
+    }
+)  # fmt: skip
+_GOODS = fields(
+    {"merchant_goods_id": text(1, 32), "quantity": number(1), "unit_price": number(0)},
+    {"wechatpay_goods_id": text(1, 32), "goods_name": text(1, 256)},
+)
+_DETAIL = fields({}, {"cost_price": number(0), "invoice_id": text(1, 32), "goods_detail": many(_GOODS, least=1)})
+_STORE = fields({"id": text(1, 32)}, {"name": text(1, 256), "area_code": text(1, 32), "address": text(1, 512)})
+_SUBSIDY_PLAN = fields({"subsidy_installment_num": one_of(3, 6, 12), "subsidy_percent": one_of(0, 100)})
+_SUBSIDY = fields({"subsidy_period_type": one_of("DAILY", "PERIOD"), "subsidy_plan": many(_SUBSIDY_PLAN)})
+
+JSAPI_ORDER = fields(
+    {
+        "appid": text(1, 32),
+        "mchid": MCHID,
+        "description": text(1, 127),
+        "out_trade_no": OUT_TRADE_NO,
+        "notify_url": notify_url,
+        "amount": fields({"total": number(1)}, {"currency": one_of("CNY")}),
+        "payer": fields({"openid": text(1, 128)}, {"identity": _IDENTITY}),
+    },
+    {
+        "time_expire": moment,
+        "attach": text(0, 128),
+        "goods_tag": text(1, 32),
+        "limit_pay": many(one_of("no_balance", "no_credit", "no_debit", "balance_only")),
+        "support_fapiao": flag,
+        "detail": _DETAIL,
+        "scene_info": fields({"payer_client_ip": address}, {"device_id": text(1, 32), "store_info": _STORE}),
+        "settle_info": fields({}, {"profit_sharing": flag}),
+        "subsidy_info": fields({"subsidy_detail": many(_SUBSIDY)}),
+    },
+)
+CLOSE = fields({"mchid": MCHID})

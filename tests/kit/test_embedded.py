@@ -1,0 +1,274 @@
+"""The embedded PostgreSQL: made once, private, shared, and found again whatever was killed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+
+from tongbao.kit import embedded
+from tongbao.kit.embedded import place
+
+ROOT = os.geteuid() == 0
+only_root = pytest.mark.skipif(not ROOT, reason="only root serves through another user")
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that `nobody` can enter, unlike pytest's own; whatever runs in it is stopped at the end."""
+    top = Path(tempfile.mkdtemp(prefix="tongbao-embedded-"))
+    top.chmod(0o711)
+    yield top / "postgres"
+    for record in top.rglob("lock"):
+        with suppress(embedded.EmbeddedError):
+            embedded.stop(record.parent)
+    shutil.rmtree(top)
+
+
+def ask(url: str, sql: str) -> object:
+    with psycopg.connect(url, autocommit=True) as connection:
+        cursor = connection.execute(sql.encode())
+        row = cursor.fetchone() if cursor.description else None
+        return row[0] if row else None
+
+
+def postmaster(folder: Path) -> int:
+    return int((folder / "data" / "postmaster.pid").read_text().split()[0])
+
+
+def start_elsewhere(folder: Path, then: str) -> subprocess.Popen[str]:
+    """Start the folder's server in another process, which prints whether it owns it, and goes on with `then`."""
+    script = (
+        "import os, signal, sys; from pathlib import Path; from tongbao.kit import embedded\n"
+        f"server = embedded.start(Path({str(folder)!r}), durable=False)\n"
+        f"print(server.ownership is not None, flush=True)\n{then}\n"
+    )
+    return subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True)
+
+
+def test_what_was_committed_is_there_at_the_next_start(folder: Path) -> None:
+    with embedded.start(folder) as server:
+        ask(server.url, "CREATE TABLE kept AS SELECT 7 AS seven")
+        assert ask(server.url, "SHOW fsync") == "on"
+    assert embedded.status(folder) is None
+    with embedded.start(folder, durable=False) as server:
+        assert ask(server.url, "SELECT seven FROM kept") == 7
+        assert ask(server.url, "SHOW fsync") == "off"
+
+
+def test_stopping_twice_is_harmless_and_stopping_nothing_says_so(folder: Path) -> None:
+    server = embedded.start(folder, durable=False)
+    server.stop()
+    server.stop()
+    assert not embedded.stop(folder)
+    assert not embedded.stop(folder / "never")
+    assert embedded.status(folder / "never") is None
+
+
+def test_the_role_owns_its_database_and_is_no_superuser(folder: Path) -> None:
+    with embedded.start(folder, durable=False) as server:
+        assert ask(server.url, "SELECT usesuper FROM pg_user WHERE usename = current_user") is False
+        assert ask(server.url, "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'tongbao'") == "tongbao"
+        assert ask(server.url, "SHOW timezone") == "UTC"
+        assert ask(server.url, "SELECT lower('ÄÖ支付')") == "äö支付"
+
+
+def test_only_the_password_opens_the_door_and_the_superuser_has_none(folder: Path) -> None:
+    with embedded.start(folder, durable=False) as server:
+        password = (folder / "password").read_text()
+        with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+            ask(server.url.replace(password, "guessed"), "SELECT 1")
+        with pytest.raises(psycopg.OperationalError, match="no pg_hba"):
+            ask(server.url.replace("//tongbao", "//postgres"), "SELECT 1")
+        assert (folder / "password").stat().st_mode & 0o777 == 0o600
+        assert password not in repr(server)
+        assert password not in (embedded.status(folder) or "")
+
+
+def test_it_listens_on_a_private_socket_and_on_no_port(folder: Path) -> None:
+    with embedded.start(folder, durable=False):
+        assert psutil.Process(postmaster(folder)).net_connections(kind="inet") == []
+        assert (folder / "socket").stat().st_mode & 0o777 == 0o700
+
+
+@only_root
+def test_other_users_cannot_reach_the_socket(folder: Path) -> None:
+    with embedded.start(folder, durable=False):
+        command: list[str | Path] = ["/bin/sh", "-c", 'test -e "$1"', "sh", folder / "socket" / ".s.PGSQL.5432"]
+        assert subprocess.run(command, check=False).returncode == 0
+        assert subprocess.run(command, user=12345, group=12345, extra_groups=[], check=False).returncode == 1
+
+
+def test_processes_that_start_one_folder_share_one_server_with_one_owner(folder: Path) -> None:
+    starters = [start_elsewhere(folder, "sys.stdin.read()") for _ in range(3)]
+    owners = [starter.stdout.readline().strip() for starter in starters if starter.stdout]
+    first = postmaster(folder)
+    with embedded.start(folder, durable=False) as server:
+        assert server.ownership is None
+    assert sorted(owners) == ["False", "False", "True"]
+    assert postmaster(folder) == first, "one who only attached has stopped it"
+    for starter in starters:
+        starter.communicate()
+
+
+def test_the_server_of_a_killed_owner_is_inherited(folder: Path) -> None:
+    starter = start_elsewhere(folder, "os.kill(os.getpid(), signal.SIGKILL)")
+    starter.communicate()
+    first = postmaster(folder)
+    with embedded.start(folder, durable=False) as server:
+        assert server.ownership is not None
+        assert postmaster(folder) == first
+    assert embedded.status(folder) is None
+
+
+def test_a_kept_server_outlives_whoever_starts_it(folder: Path) -> None:
+    command = [sys.executable, "-m", "tongbao.kit.embedded"]
+    url = subprocess.run([*command, "start", folder], check=True, capture_output=True, text=True).stdout.strip()
+    with embedded.start(folder) as server:
+        assert server.url == url
+    assert ask(url, "SELECT 1") == 1
+    said = subprocess.run([*command, "stop", folder], check=True, capture_output=True, text=True).stdout
+    assert said == "stopped\n"
+    assert embedded.status(folder) is None
+
+
+def test_a_killed_postmaster_is_mended_and_nothing_committed_is_lost(folder: Path) -> None:
+    first = embedded.start(folder)
+    ask(first.url, "CREATE TABLE kept AS SELECT 7 AS seven")
+    os.kill(postmaster(folder), signal.SIGKILL)
+    with embedded.start(folder) as server:
+        assert ask(server.url, "SELECT seven FROM kept") == 7
+        first.stop()
+        assert embedded.status(folder), "the owner before the crash has stopped the server after it"
+
+
+def test_a_backend_too_busy_to_notice_the_crash_is_ended(folder: Path) -> None:
+    server = embedded.start(folder, durable=False)
+    connection = psycopg.connect(server.url)
+    busy = connection.info.backend_pid
+    query = threading.Thread(target=run_until_killed, args=(connection,))
+    query.start()
+    os.kill(postmaster(folder), signal.SIGKILL)
+    with embedded.start(folder, durable=False) as server:
+        assert ask(server.url, "SELECT 1") == 1
+        assert not psutil.pid_exists(busy) or psutil.Process(busy).status() == psutil.STATUS_ZOMBIE
+    query.join()
+
+
+def run_until_killed(connection: psycopg.Connection) -> None:
+    with suppress(psycopg.Error):
+        connection.execute("SELECT count(*) FROM generate_series(1, 1000000000000)")
+
+
+def test_a_pid_file_that_names_another_process_is_no_obstacle_and_spares_that_process(folder: Path) -> None:
+    embedded.start(folder, durable=False)
+    killed = postmaster(folder)
+    record = folder / "data" / "postmaster.pid"
+    recorded = record.read_text()
+    os.kill(killed, signal.SIGKILL)
+    with subprocess.Popen(["sleep", "60"]) as bystander:
+        record.write_text(recorded.replace(str(killed), str(bystander.pid), 1))
+        with embedded.start(folder, durable=False) as server:
+            assert ask(server.url, "SELECT 1") == 1
+        assert bystander.poll() is None
+        bystander.kill()
+
+
+def test_a_path_too_long_for_a_socket_gets_a_short_one_that_survives_a_crash(folder: Path) -> None:
+    deep = folder / ("d" * 60) / ("e" * 60)
+    first = embedded.start(deep, durable=False)
+    short = (deep / "socket").readlink()
+    assert ask(first.url, "SELECT 1") == 1
+    os.kill(postmaster(deep), signal.SIGKILL)
+    with embedded.start(deep, durable=False) as server:
+        assert server.url == first.url
+        assert short.stat().st_mode & 0o777 == 0o700
+    assert not short.exists()
+
+
+def test_a_short_folder_that_somebody_else_has_taken_is_not_used(folder: Path) -> None:
+    deep = folder / ("d" * 60) / ("e" * 60)
+    embedded.start(deep, durable=False).stop()
+    taken = folder / "taken"
+    taken.mkdir(mode=0o755)
+    (deep / "socket").symlink_to(taken)
+    with embedded.start(deep, durable=False) as server:
+        assert ask(server.url, "SELECT 1") == 1
+        assert (deep / "socket").readlink() != taken
+
+
+def test_a_half_made_cluster_is_made_anew(folder: Path) -> None:
+    (folder / "data.new").mkdir(parents=True)
+    (folder / "data.new" / "PG_VERSION").write_text("18\n")
+    with embedded.start(folder, durable=False) as server:
+        assert ask(server.url, "SELECT 1") == 1
+    assert not (folder / "data.new").exists()
+
+
+def test_a_folder_of_another_postgresql_is_refused_with_the_cure(folder: Path) -> None:
+    embedded.start(folder, durable=False).stop()
+    (folder / "data" / "PG_VERSION").write_text("17\n")
+    with pytest.raises(embedded.EmbeddedError, match=r"made by PostgreSQL 17.*pg_dump"):
+        embedded.start(folder)
+
+
+def test_a_folder_that_cannot_be_made_is_refused_with_the_cure() -> None:
+    with pytest.raises(embedded.EmbeddedError, match="TONGBAO_DATABASE_URL"):
+        embedded.start(Path("/dev/null/postgres"))
+
+
+def test_a_full_disk_is_named(tmp_path: Path) -> None:
+    (tmp_path / "initdb").write_text("#!/bin/sh\necho 'could not write: No space left on device' >&2\nexit 1\n")
+    (tmp_path / "initdb").chmod(0o755)
+    with pytest.raises(embedded.EmbeddedError, match="disk is full"), embedded._explained(tmp_path):
+        place.Place(tmp_path, tmp_path, None).must_run("initdb")
+
+
+def test_what_an_error_knows_of_people_stays_out_of_the_log(folder: Path) -> None:
+    with embedded.start(folder, durable=False) as server:
+        ask(server.url, "CREATE TABLE people (name text PRIMARY KEY)")
+        ask(server.url, "INSERT INTO people VALUES ('Zhang San')")
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            ask(server.url, "INSERT INTO people VALUES ('Zhang San')")
+    log = (folder / "data" / "postgresql.log").read_text()
+    assert "duplicate key" in log
+    assert "Zhang" not in log
+
+
+@only_root
+def test_root_serves_from_a_shelter_where_nobody_can_enter_the_folder(folder: Path) -> None:
+    folder.parent.chmod(0o700)
+    with embedded.start(folder, durable=False) as server:
+        ask(server.url, "CREATE TABLE kept AS SELECT 7 AS seven")
+    shelter = Path((folder / "elsewhere").read_text().strip())
+    try:
+        assert not (folder / "data").exists()
+        with embedded.start(folder, durable=False) as server:
+            assert ask(server.url, "SELECT seven FROM kept") == 7
+    finally:
+        shutil.rmtree(shelter)
+
+
+@only_root
+def test_root_copies_programs_that_nobody_can_reach(folder: Path) -> None:
+    private = folder.parent / "private"
+    private.mkdir(mode=0o700)
+    wheel = place._wheel()
+    for name in (wheel.name, f"{wheel.name}.libs"):
+        (private / name).symlink_to(wheel.parent / name)
+    environment = {**os.environ, "PYTHONPATH": str(private)}
+    command = [sys.executable, "-m", "tongbao.kit.embedded", "start", str(folder)]
+    url = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout.strip()
+    assert ask(url, "SELECT 1") == 1
+    assert str(folder / "programs") in psutil.Process(postmaster(folder)).exe()
