@@ -4,21 +4,8 @@ import { copyFile, mkdir, rm } from 'node:fs/promises'
 
 await rm('dist', { recursive: true, force: true })
 await mkdir('dist/miniprogram', { recursive: true })
-await build({
-  entryPoints: ['src/index.js'],
-  outfile: 'dist/index.mjs',
-  bundle: true,
-  format: 'esm',
-  target: 'es2017',
-  charset: 'utf8',
-})
-await build({
-  entryPoints: ['src/index.js'],
-  outfile: 'dist/index.cjs',
-  bundle: true,
-  format: 'cjs',
-  target: 'es2017',
-  charset: 'utf8',
-})
+for (const [format, outfile] of [['esm', 'dist/index.mjs'], ['cjs', 'dist/index.cjs']]) {
+  await build({ entryPoints: ['src/index.js'], outfile, format, bundle: true, target: 'es2017', charset: 'utf8' })
+}
 await copyFile('dist/index.cjs', 'dist/miniprogram/index.js')
 await copyFile('index.d.ts', 'dist/index.d.cts')

@@ -15,6 +15,7 @@ from tongbao_sandbox.log import Log
 from tongbao_sandbox.page import front_page
 
 LOG_LIMIT = 1000
+FARTHEST_OFFSET_SECONDS = 10 * 365 * 86400
 
 
 class Control:
@@ -93,11 +94,14 @@ class Control:
         """`{"offset_seconds"}` from real time, or `{"advance_seconds"}` from where it is."""
         match wish:
             case {"offset_seconds": int() | float() as offset, **rest} if not rest:
-                self._clock.move_to(offset)
+                pass
             case {"advance_seconds": int() | float() as advance, **rest} if not rest:
-                self._clock.move_to(self._clock.offset_seconds + advance)
+                offset = self._clock.offset_seconds + advance
             case _:
                 raise ControlError(400, "clock_unreadable", "give offset_seconds or advance_seconds, a number")
+        if abs(offset) > FARTHEST_OFFSET_SECONDS:
+            raise ControlError(400, "clock_unreadable", "ten years from real time is as far as this clock goes")
+        self._clock.move_to(offset)
         return await self._read_clock({})
 
     async def _reset(self, wish: Mapping[str, Any]) -> object:
@@ -111,11 +115,12 @@ class Control:
 
     async def _read_log(self, wish: Mapping[str, Any]) -> object:
         """`?since=n&limit=n`, and `kind=`, `out_trade_no=` or any other fact to look for."""
-        numbers = {name: wish.get(name, default) for name, default in (("since", "0"), ("limit", str(LOG_LIMIT)))}
-        if not all(str(number).isdigit() for number in numbers.values()):
-            raise ControlError(400, "log_unreadable", "since and limit are whole numbers")
-        wanted = {name: value for name, value in wish.items() if name not in numbers}
-        return {"entries": self._log.read(int(numbers["since"]), int(numbers["limit"]), wanted)}
+        try:
+            since, limit = int(wish.get("since", 0)), int(wish.get("limit", LOG_LIMIT))
+        except ValueError:
+            raise ControlError(400, "log_unreadable", "since and limit are whole numbers") from None
+        wanted = {name: value for name, value in wish.items() if name not in ("since", "limit")}
+        return {"entries": self._log.read(since, max(0, limit), wanted)}
 
 
 async def _wish(request: web.BaseRequest) -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ import math
 import random
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Dial:
     def __init__(self) -> None:
         self.turn({})
 
-    def turn(self, wish: Mapping[str, object]) -> None:
+    def turn(self, wish: Any) -> None:
         """Replace the whole dial. Raises ValueError with a sentence if the wish cannot be read."""
         _refuse_unknown("", wish, {"notify", "api", "seed"})
         notify = NotifyFaults(**_numbers("notify", wish.get("notify", {}), NotifyFaults))
@@ -70,9 +71,7 @@ class Dial:
         return None
 
 
-def _numbers(where: str, wish: object, kind: type[NotifyFaults] | type[ApiFaults]) -> dict[str, float]:
-    if not isinstance(wish, Mapping):
-        raise ValueError(f"{where} must be an object")
+def _numbers(where: str, wish: Any, kind: type[NotifyFaults] | type[ApiFaults]) -> dict[str, float]:
     _refuse_unknown(where, wish, {field.name for field in fields(kind)})
     for name, value in wish.items():
         top = math.inf if name == "delay_seconds" else 1
@@ -81,7 +80,9 @@ def _numbers(where: str, wish: object, kind: type[NotifyFaults] | type[ApiFaults
     return dict(wish)
 
 
-def _refuse_unknown(where: str, wish: Mapping[str, object], known: set[str]) -> None:
+def _refuse_unknown(where: str, wish: object, known: set[str]) -> None:
+    if not isinstance(wish, Mapping):
+        raise ValueError(f"{where or 'the dial'} must be an object")
     unknown = sorted(set(wish) - known)
     if unknown:
         raise ValueError(f"{where or 'the dial'} knows {', '.join(sorted(known))}, not {', '.join(unknown)}")

@@ -20,7 +20,7 @@ from tongbao_sandbox.gateway import Address, Gateway, Site, Surroundings
 from tongbao_sandbox.log import Log
 from tongbao_sandbox.registry import GATEWAYS
 
-SAVE_EVERY_SECONDS = 5
+SAVE_EVERY_SECONDS = 2
 KEEP_ALIVE_SECONDS = 8
 """As long as WeChat Pay's front keeps an idle connection."""
 

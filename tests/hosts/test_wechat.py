@@ -99,6 +99,12 @@ async def break_off(request: web.Request) -> web.StreamResponse:
     return web.Response()
 
 
+async def garble(request: web.Request) -> web.StreamResponse:
+    assert request.transport
+    request.transport.write(b"neither HTTP nor anything else\r\n\r\n")
+    return await break_off(request)
+
+
 async def redirect(request: web.Request) -> web.StreamResponse:
     return web.Response(status=302, headers={"Location": str(request.url.with_path("/elsewhere"))})
 
@@ -107,7 +113,7 @@ async def test_a_question_that_may_have_arrived_is_uncertain_and_never_shows_the
     async with scripted_gateway() as platform, aiohttp.ClientSession() as transport:
         settings = {**APP, "base_url": platform.base_url, "timeout_seconds": 0.3}
         host = hosts.open_host("wechat", settings, transport)
-        for script in (hang, break_off, redirect):
+        for script in (hang, break_off, garble, redirect):
             platform.script = script
             error = await failure(host.exchange_code("a code"))
             assert type(error) is Uncertain
@@ -121,6 +127,26 @@ async def test_a_question_that_never_arrived_is_unavailable_and_never_shows_the_
             unused.bind(("127.0.0.1", 0))
             address = f"http://127.0.0.1:{unused.getsockname()[1]}"
             error = await failure(hosts.open_host("wechat", APP | {"base_url": address}, transport).exchange_code("c"))
+    assert type(error) is Unavailable
+    assert SECRET not in everything_it_says(error)
+
+
+async def test_a_question_that_waited_in_vain_for_a_connection_is_unavailable_and_never_shows_the_secret() -> None:
+    arrived = asyncio.Event()
+
+    async def hang_on(request: web.Request) -> web.StreamResponse:
+        arrived.set()
+        return await hang(request)
+
+    one_at_a_time = aiohttp.TCPConnector(limit=1)
+    async with scripted_gateway() as platform, aiohttp.ClientSession(connector=one_at_a_time) as transport:
+        platform.script = hang_on
+        settings = {**APP, "base_url": platform.base_url}
+        first = asyncio.create_task(hosts.open_host("wechat", settings, transport).exchange_code("first"))
+        await arrived.wait()
+        hurried = hosts.open_host("wechat", settings | {"timeout_seconds": 0.4}, transport)
+        error = await failure(hurried.exchange_code("second"))
+        first.cancel()
     assert type(error) is Unavailable
     assert SECRET not in everything_it_says(error)
 

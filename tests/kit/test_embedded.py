@@ -208,12 +208,15 @@ def test_a_short_folder_that_somebody_else_has_taken_is_not_used(folder: Path) -
         assert (deep / "socket").readlink() != taken
 
 
-def test_a_half_made_cluster_is_made_anew(folder: Path) -> None:
-    (folder / "data.new").mkdir(parents=True)
-    (folder / "data.new" / "PG_VERSION").write_text("18\n")
+def test_a_start_killed_half_way_leaves_nothing_that_the_next_one_would_use(folder: Path) -> None:
+    starter = start_elsewhere(folder, "")
+    while not list(folder.glob("making-*/PG_VERSION")):
+        assert starter.poll() is None
+    starter.kill()
+    starter.communicate()
     with embedded.start(folder, durable=False) as server:
         assert ask(server.url, "SELECT 1") == 1
-    assert not (folder / "data.new").exists()
+    assert not list(folder.glob("making-*"))
 
 
 def test_a_folder_of_another_postgresql_is_refused_with_the_cure(folder: Path) -> None:

@@ -19,13 +19,10 @@ def refusal(answer: Answer) -> tuple[int, str, int]:
     return answer.status, answer.json["code"], answer.number
 
 
-def at_sandbox_time(control: Control, merchant: Merchant, order: dict[str, Any], offset_seconds: int) -> str:
-    """An order's state after so long; the client's clock does not move, so look with the clock moved back."""
-    control.put("/clock", offset_seconds=offset_seconds)
-    answer = control.ask("POST", "/wechat/buyer/abandon", {"out_trade_no": order["out_trade_no"]})
-    state = answer.json["trade_state"]
-    assert isinstance(state, str)
-    return state
+def state_after(control: Control, order: dict[str, Any], seconds: int) -> str:
+    """An order's state so many seconds from now, as the buyer sees it: the merchant's own clock does not move."""
+    control.put("/clock", offset_seconds=seconds)
+    return str(control.post("/wechat/buyer/abandon", out_trade_no=order["out_trade_no"])["trade_state"])
 
 
 def test_a_new_order_gets_a_prepay_id_of_the_real_shape(merchant: Merchant) -> None:
@@ -267,8 +264,8 @@ def test_a_transaction_is_unknown_to_other_merchants(control: Control, merchant:
 def test_an_unpaid_order_is_closed_after_seven_days(control: Control, merchant: Merchant) -> None:
     order = merchant.order()
     merchant.create(order)
-    assert at_sandbox_time(control, merchant, order, 7 * DAY - 60) == "NOTPAY"
-    assert at_sandbox_time(control, merchant, order, 7 * DAY + 60) == "CLOSED"
+    assert state_after(control, order, 7 * DAY - 60) == "NOTPAY"
+    assert state_after(control, order, 7 * DAY + 60) == "CLOSED"
 
 
 def in_beijing(seconds: float) -> str:
@@ -288,7 +285,7 @@ def test_time_expire_is_the_last_moment_to_pay_and_no_close(
     control.put("/clock", offset_seconds=over)
     late = control.ask("POST", "/wechat/buyer/pay", {"prepay_id": prepay_id})
     assert (late.status, late.json["code"]) == (409, "ORDER_EXPIRED")
-    assert at_sandbox_time(control, merchant, order, over) == "NOTPAY"
+    assert state_after(control, order, over) == "NOTPAY"
     control.put("/clock", offset_seconds=still)
     assert control.post("/wechat/buyer/pay", prepay_id=prepay_id)["trade_state"] == "SUCCESS"
 
@@ -296,8 +293,8 @@ def test_time_expire_is_the_last_moment_to_pay_and_no_close(
 def test_a_time_expire_beyond_ninety_days_is_cut(control: Control, merchant: Merchant) -> None:
     order = merchant.order(time_expire=in_beijing(200 * DAY))
     merchant.create(order)
-    assert at_sandbox_time(control, merchant, order, 90 * DAY - 60) == "NOTPAY"
-    assert at_sandbox_time(control, merchant, order, 90 * DAY + 60) == "CLOSED"
+    assert state_after(control, order, 90 * DAY - 60) == "NOTPAY"
+    assert state_after(control, order, 90 * DAY + 60) == "CLOSED"
 
 
 def test_a_prepay_id_lives_two_hours(control: Control, merchant: Merchant) -> None:

@@ -16,7 +16,7 @@ from tongbao_sandbox.wechat import signing
 VECTORS = Path(__file__).parent / "vectors"
 DERIVED = json.loads((VECTORS / "v3_derived.json").read_text())
 SIGNATURES = {vector["name"]: vector for vector in json.loads((VECTORS / "v3_signatures.json").read_text())["vectors"]}
-SEALED = [vector for vector in json.loads((VECTORS / "v3_aes_gcm.json").read_text())["vectors"]]
+SEALED = json.loads((VECTORS / "v3_aes_gcm.json").read_text())["vectors"]
 
 
 def key(name: str) -> RSAPrivateKey:

@@ -8,6 +8,9 @@ import { createSessions } from './sessions.js'
 
 export { wechat } from './hosts/wechat.js'
 
+// Under the 30 seconds after which many proxies cut a silent connection.
+const LONGEST_WAIT_SECONDS = 25
+
 /** @type {typeof Package.createTongbao} */
 export function createTongbao(options) {
   const { host = findHost(), appId, locale, timeoutSeconds = 10, waitSeconds = 60 } = options
@@ -22,7 +25,8 @@ export function createTongbao(options) {
   const pathOf = (orderId) => `/v1/orders/${encodeURIComponent(orderId)}`
 
   /** @type {Package.Tongbao['getOrder']} */
-  function getOrder(orderId, { waitSeconds: held = 0 } = {}) {
+  function getOrder(orderId, { waitSeconds: wanted = 0 } = {}) {
+    const held = Math.max(0, Math.min(LONGEST_WAIT_SECONDS, Math.ceil(wanted)))
     const path = held ? `${pathOf(orderId)}?wait=${held}` : pathOf(orderId)
     return sessions.sendAsBuyer({ method: 'GET', path, waitSeconds: held })
   }

@@ -1,11 +1,8 @@
 import { failure } from './errors.js'
+import { waitForEnding } from './waiting.js'
 
 /** @import { Host, Order, PayOptions, PayResult, SheetResult, Tongbao, TongbaoError } from '../index.js' */
-
-/** @typedef {{ result: PayResult, reason: TongbaoError | null }} Ending */
-
-const LONGEST_ASK_SECONDS = 25
-const LONGEST_PAUSE_SECONDS = 5
+/** @import { Ask, Ending } from './waiting.js' */
 
 /**
  * What an attempt's state means for the one who pays. The states that are not here are not final.
@@ -43,124 +40,67 @@ export function createPay(host, { start, getOrder }, defaultWaitSeconds) {
     return paying
   }
 
-  /**
-   * @param {string} orderId
-   * @param {PayOptions} options
-   * @returns {Promise<Ending>}
-   */
+  /** @param {string} orderId @param {PayOptions} options @returns {Promise<Ending>} */
   async function collect(orderId, options) {
     const { channel = host.channel, method = host.method, waitSeconds = defaultWaitSeconds, onWaiting } = options
     let started
     try {
       started = await start(orderId, { channel, method })
     } catch (error) {
-      return unopened(orderId, /** @type {TongbaoError} */ (error))
+      return unopened(/** @type {TongbaoError} */ (error), () => getOrder(orderId))
     }
-    const sheet = await openSheet(started.client_params)
-    if (sheet.outcome !== 'done') return refused(orderId, started.attempt.id, sheet)
-    return wait(orderId, started.attempt.id, waitSeconds, onWaiting)
-  }
-
-  /**
-   * A conflict may mean that the order has been paid already. Otherwise nothing was opened and nothing charged.
-   *
-   * @param {string} orderId
-   * @param {TongbaoError} reason
-   * @returns {Promise<Ending>}
-   */
-  async function unopened(orderId, reason) {
-    const paid = reason.status === 409 && (await getOrder(orderId).then(({ status }) => status === 'paid', () => false))
-    return paid ? { result: 'paid', reason: null } : { result: 'failed', reason }
-  }
-
-  /**
-   * @param {Record<string, string>} clientParams
-   * @returns {Promise<SheetResult>}
-   */
-  async function openSheet(clientParams) {
-    try {
-      return await host.openPayment(clientParams)
-    } catch (error) {
-      return { outcome: 'failed', message: String(error) }
-    }
-  }
-
-  /**
-   * The sheet says no. It may have been paid all the same, so the server is asked, once. Where the server is silent
-   * the buyer's own cancelling stands; any other failure is the host's word alone, and so it is pending.
-   *
-   * @param {string} orderId
-   * @param {string} attemptId
-   * @param {SheetResult} sheet
-   * @returns {Promise<Ending>}
-   */
-  async function refused(orderId, attemptId, { outcome, message }) {
-    const cancelled = outcome === 'cancelled'
-    const reason = failure(cancelled ? 'sheet_cancelled' : 'sheet_failed', message)
-    try {
-      const ending = read(await getOrder(orderId), attemptId)
-      if (ending && ending.result !== 'failed') return ending
-    } catch (error) {
-      if (!cancelled) return { result: 'pending', reason: /** @type {TongbaoError} */ (error) }
-    }
-    return { result: cancelled ? 'cancelled' : 'failed', reason }
-  }
-
-  /**
-   * @param {string} orderId
-   * @param {string} attemptId
-   * @param {number} waitSeconds
-   * @param {PayOptions['onWaiting']} onWaiting
-   * @returns {Promise<Ending>}
-   */
-  function wait(orderId, attemptId, waitSeconds, onWaiting) {
-    return new Promise((resolve) => {
-      let stopped = false
-      const stop = () => {
-        stopped = true
-        resolve({ result: 'pending', reason: failure('stopped', 'The waiting was stopped') })
-      }
-      if (onWaiting) tell(onWaiting, stop)
-      askUntilFinal(orderId, attemptId, waitSeconds, () => stopped).then(resolve)
-    })
-  }
-
-  /**
-   * Ask through lost answers until one is final: once for what is known already, then in slices of waiting. The last
-   * ask begins after the deadline, so that a phone that slept through it still hears what happened meanwhile.
-   *
-   * @param {string} orderId
-   * @param {string} attemptId
-   * @param {number} waitSeconds
-   * @param {() => boolean} isStopped
-   * @returns {Promise<Ending>}
-   */
-  async function askUntilFinal(orderId, attemptId, waitSeconds, isStopped) {
-    const deadline = Date.now() + waitSeconds * 1000
-    let reason = failure('undecided', `No final answer within ${waitSeconds} s`)
-    for (let asks = 1; ; asks += 1) {
-      const began = Date.now()
-      const leftSeconds = Math.max(0, Math.ceil((deadline - began) / 1000))
-      try {
-        const askSeconds = asks === 1 ? 0 : Math.min(LONGEST_ASK_SECONDS, leftSeconds)
-        const order = await getOrder(orderId, { waitSeconds: askSeconds })
-        const ending = read(order, attemptId)
-        if (ending) return ending
-      } catch (error) {
-        reason = /** @type {TongbaoError} */ (error)
-      }
-      if (leftSeconds === 0 || isStopped()) return { result: 'pending', reason }
-      // Asks that keep coming back at once, empty or broken, are repeated more and more slowly.
-      const pauseUntil = began + Math.min(asks - 1, LONGEST_PAUSE_SECONDS) * 1000
-      await sleep(Math.min(pauseUntil, deadline) - Date.now())
-    }
+    /** @type {Ask} */
+    const ask = async (seconds) => read(await getOrder(orderId, { waitSeconds: seconds }), started.attempt.id)
+    const sheet = await openSheet(host, started.client_params)
+    return sheet.outcome === 'done' ? waitForEnding(ask, waitSeconds, onWaiting) : refused(ask, sheet)
   }
 
   return { pay, lastError: () => lastError }
 }
 
 /**
- * What the server's word about an order means for this attempt; null while it is not final.
+ * A conflict may mean that the order has been paid already. Otherwise nothing was opened and nothing charged.
+ *
+ * @param {TongbaoError} reason
+ * @param {() => Promise<Order>} getOrder
+ * @returns {Promise<Ending>}
+ */
+async function unopened(reason, getOrder) {
+  const paid = reason.status === 409 && (await getOrder().then(({ status }) => status === 'paid', () => false))
+  return paid ? { result: 'paid', reason: null } : { result: 'failed', reason }
+}
+
+/** @param {Host} host @param {object} clientParams @returns {Promise<SheetResult>} */
+async function openSheet(host, clientParams) {
+  try {
+    return await host.openPayment(clientParams)
+  } catch (error) {
+    return { outcome: 'failed', message: String(error) }
+  }
+}
+
+/**
+ * The sheet says no. It may have been paid all the same, so the server is asked, once. Where the server is silent
+ * the buyer's own cancelling stands; any other failure is the host's word alone, and so it is pending.
+ *
+ * @param {Ask} ask
+ * @param {SheetResult} sheet
+ * @returns {Promise<Ending>}
+ */
+async function refused(ask, { outcome, message }) {
+  const cancelled = outcome === 'cancelled'
+  try {
+    const ending = await ask(0)
+    if (ending && ending.result !== 'failed') return ending
+  } catch (error) {
+    if (!cancelled) return { result: 'pending', reason: /** @type {TongbaoError} */ (error) }
+  }
+  const reason = failure(cancelled ? 'sheet_cancelled' : 'sheet_failed', message)
+  return { result: cancelled ? 'cancelled' : 'failed', reason }
+}
+
+/**
+ * What the server's word about an order means for one attempt; null while it is not final.
  *
  * @param {Order} order
  * @param {string} attemptId
@@ -170,24 +110,6 @@ function read(order, attemptId) {
   if (order.status === 'paid') return { result: 'paid', reason: null }
   const attempt = (order.payments || []).find(({ id }) => id === attemptId)
   const result = attempt && FINAL[attempt.state]
-  return attempt && result ? { result, reason: failure(`payment_${attempt.state}`, `The payment is ${attempt.state}`) } : null
-}
-
-/**
- * What the page does with the news must not change what becomes of the payment.
- *
- * @param {(stop: () => void) => void} onWaiting
- * @param {() => void} stop
- */
-function tell(onWaiting, stop) {
-  try {
-    onWaiting(stop)
-  } catch (error) {
-    console.error(error)
-  }
-}
-
-/** @param {number} milliseconds */
-function sleep(milliseconds) {
-  return new Promise((resolve) => setTimeout(resolve, Math.max(0, milliseconds)))
+  if (!attempt || !result) return null
+  return { result, reason: failure(`payment_${attempt.state}`, attempt.reason || `The payment is ${attempt.state}`) }
 }

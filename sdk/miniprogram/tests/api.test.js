@@ -35,6 +35,12 @@ test('a waiting order answers as soon as it moves', async (t) => {
   assert.equal(clock.elapsedSeconds(), 7)
 })
 
+test('a wait that no server takes is cut to one that it does', async (t) => {
+  const { run, server, tongbao } = stage(t)
+  for (const waitSeconds of [0.2, 3600, -1]) await run(tongbao.getOrder('ord_1', { waitSeconds }))
+  assert.deepEqual(server.to('GET order').map(({ wait }) => wait), [1, 25, 0])
+})
+
 test('a slow server is given up after the time limit, a waiting one not before its wait is over', async (t) => {
   const { run, clock, server, tongbao } = stage(t, { timeoutSeconds: 5 })
   await run(tongbao.login())

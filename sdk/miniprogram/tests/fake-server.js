@@ -1,5 +1,11 @@
 /**
- * @typedef {{ method: string, path: string, wait: number, timeout: number, headers: Record<string, string>, body: any }} Request
+ * @typedef {object} Request
+ * @property {string} method
+ * @property {string} path
+ * @property {number} wait seconds
+ * @property {number} timeout milliseconds
+ * @property {Record<string, string>} headers
+ * @property {any} body
  * @typedef {{ status: number, data: any }} Answer
  * @typedef {'lose request' | 'lose answer' | 'hang' | Answer} Fault
  */

@@ -42,7 +42,7 @@ export function createFakeWechat(network) {
       const { pathname, searchParams } = new URL(url)
       const wait = Number(searchParams.get('wait') || 0)
       network({ method, path: pathname, wait, timeout, headers: header, body: data }).then(
-        (answer) => success?.(/** @type {any} */ ({ statusCode: answer.status, data: answer.data, errMsg: 'request:ok' })),
+        ({ status, data }) => success?.(/** @type {any} */ ({ statusCode: status, data, errMsg: 'request:ok' })),
         (error) => fail?.(/** @type {any} */ ({ errMsg: error.message, errno: 600000 })),
       )
     },

@@ -40,7 +40,8 @@ test('an expired session is not sent', async (t) => {
   clock.sleep(7200)
   await run(tongbao.getOrder('ord_1'))
   await run(open().getOrder('ord_1'))
-  assert.deepEqual(server.to('GET order').map(({ headers }) => headers.Authorization), ['Bearer token-2', 'Bearer token-2'])
+  const sent = server.to('GET order').map(({ headers }) => headers.Authorization)
+  assert.deepEqual(sent, ['Bearer token-2', 'Bearer token-2'])
 })
 
 test('a session the server no longer takes is replaced once, for all who met the refusal', async (t) => {

@@ -3,7 +3,12 @@ import { test } from 'node:test'
 import { problem } from './fake-server.js'
 import { CANCELLED, PAID, stage } from './stage.js'
 
-for (const [state, result] of [['failed', 'failed'], ['closed', 'failed'], ['surplus', 'failed'], ['held', 'pending']]) {
+for (const [state, result] of [
+  ['failed', 'failed'],
+  ['closed', 'failed'],
+  ['surplus', 'failed'],
+  ['held', 'pending'],
+]) {
   test(`an attempt that ends ${state} is ${result}, at once`, async (t) => {
     const { run, clock, server, phone, tongbao } = stage(t)
     phone.buyer = (orderId) => {

@@ -1,9 +1,10 @@
-"""What every command needs: the open database, a clear line when something fails, and answers for people or machines."""
+"""What every command needs: the open database, a clear line when something fails, answers for people or machines."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -14,7 +15,7 @@ import orjson
 import psycopg
 
 from tongbao.app import database
-from tongbao.kit.db import AlreadyThere, Db
+from tongbao.kit.db import AlreadyThere, Db, Tx
 from tongbao.kit.embedded import EmbeddedError
 from tongbao.kit.errors import Refusal
 from tongbao.kit.sealing import SealBroken
@@ -49,17 +50,17 @@ class Context:
 
     def run(self, work: Callable[[Db], Awaitable[T]]) -> T:
         """Do something with the open, migrated database. Raises Failure for whatever an operator can mend."""
-        try:
+        with _explained():
             return asyncio.run(self._run(work))
-        except Refusal as refusal:
-            raise Failure(_sentence(refusal)) from None
-        except AlreadyThere:
-            raise Failure("Somebody else did the same at this moment: look, and try again if it is still needed") from None
-        except (SettingsError, EmbeddedError, SealBroken) as error:
-            raise Failure(str(error)) from None
-        except (OSError, asyncpg.PostgresError, psycopg.Error) as error:
-            reason = " ".join(str(error).split())
-            raise Failure(f"The database cannot be used: {reason}. Check TONGBAO_DATABASE_URL") from None
+
+    def stay(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something that opens what it needs by itself and ends when told to. Raises Failure as `run` does."""
+        with _explained():
+            asyncio.run(work)
+
+    def change(self, work: Callable[[Tx], Awaitable[T]]) -> T:
+        """Do something in one transaction. Raises Failure as `run` does."""
+        return self.run(lambda db: db.run(work))
 
     async def _run(self, work: Callable[[Db], Awaitable[T]]) -> T:
         async with database(self.settings) as url:
@@ -73,6 +74,21 @@ class Context:
                 await db.close()
 
 
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except Refusal as refusal:
+        raise Failure(_sentence(refusal)) from None
+    except AlreadyThere:
+        raise Failure("Somebody else did the same at this moment: look, and try again if it is still needed") from None
+    except (SettingsError, EmbeddedError, SealBroken) as error:
+        raise Failure(str(error)) from None
+    except (OSError, asyncpg.PostgresError, psycopg.Error) as error:
+        reason = " ".join(str(error).split())
+        raise Failure(f"The database cannot be used: {reason}. Check TONGBAO_DATABASE_URL") from None
+
+
 pass_context = click.make_pass_decorator(Context)
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Answer in JSON, for machines.")
@@ -80,12 +96,13 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Answer in JSON, 
 
 
 def show(answer: Mapping[str, Any], as_json: bool) -> None:
-    """Show one thing: a line for each of its fields."""
+    """Show one thing: a line for each of its fields, and for each field of its fields."""
     if as_json:
         click.echo(_json(answer))
         return
-    width = max(map(len, answer))
-    for name, value in answer.items():
+    lines = dict(_flat(answer))
+    width = max(map(len, lines))
+    for name, value in lines.items():
         click.echo(f"{name:<{width}}  {_text(value)}")
 
 
@@ -105,6 +122,14 @@ def show_table(answers: Sequence[Mapping[str, Any]], as_json: bool) -> None:
 
 def _sentence(refusal: Refusal) -> str:
     return _SENTENCES.get(refusal.code, str(refusal)).format_map(refusal.values)
+
+
+def _flat(answer: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in answer.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
 
 
 def _json(answer: object) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import IO, Any
@@ -15,10 +14,14 @@ import orjson
 from tongbao import channels, hosts, merchants
 from tongbao.cli.context import Context, Failure, as_json, pass_context, show, show_table
 from tongbao.kit import clock
+from tongbao.kit.db import Tx
 from tongbao.merchants import Account, ApiKey, App, Merchant
 
 _HIDDEN = "••••"
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+_merchant_id = click.argument("merchant_id", metavar="MERCHANT")
+_account_id = click.argument("account_id", metavar="ACCOUNT")
 
 
 # Merchants --------------------------------------------------------------------------------------------------------
@@ -35,7 +38,7 @@ def merchant() -> None:
 @pass_context
 def create_merchant(context: Context, name: str, as_json: bool) -> None:
     """Add a merchant called NAME."""
-    show(_merchant(context.run(lambda db: db.run(lambda tx: merchants.create_merchant(tx, name)))), as_json)
+    show(_merchant(context.change(lambda tx: merchants.create_merchant(tx, name))), as_json)
 
 
 @merchant.command("list")
@@ -60,14 +63,19 @@ def app() -> None:
 
 _host = click.option("--host", required=True, type=click.Choice(hosts.host_names()), help="The platform it runs on.")
 _app_id = click.option("--app-id", required=True, help="Its id on that platform.")
+_secret_file = click.option(
+    "--secret-file",
+    type=click.File(encoding="utf-8"),
+    help="A file with its secret; - reads standard input. Without it: the variable TONGBAO_APP_SECRET.",
+)
 _app_base_url = click.option("--base-url", help="Reach the platform here instead: a sandbox or a proxy.")
 
 
 @app.command("add")
-@click.argument("merchant_id", metavar="MERCHANT")
+@_merchant_id
 @_host
 @_app_id
-@click.option("--secret-file", type=click.File(), help="Its secret; - reads standard input. [or TONGBAO_APP_SECRET]")
+@_secret_file
 @_app_base_url
 @as_json
 @pass_context
@@ -84,19 +92,18 @@ def add_app(
     secret, settings = _secret(secret_file), _given(base_url=base_url)
     if secret is None:
         raise Failure("Give the app's secret: --secret-file FILE, --secret-file - or the variable TONGBAO_APP_SECRET")
-    added = context.run(
-        lambda db: db.run(
-            lambda tx: merchants.add_app(tx, context.settings.sealer(), merchant_id, host, app_id, secret, settings)
-        )
-    )
-    show(_app(added), as_json)
+
+    async def add(tx: Tx) -> App:
+        return await merchants.add_app(tx, context.settings.sealer(), merchant_id, host, app_id, secret, settings)
+
+    show(_app(context.change(add)), as_json)
 
 
 @app.command("update")
-@click.argument("merchant_id", metavar="MERCHANT")
+@_merchant_id
 @_host
 @_app_id
-@click.option("--secret-file", type=click.File(), help="Its new secret. [or TONGBAO_APP_SECRET]")
+@_secret_file
 @_app_base_url
 @as_json
 @pass_context
@@ -109,18 +116,17 @@ def update_app(
     base_url: str | None,
     as_json: bool,
 ) -> None:
-    """Change the secret or the address of an app of MERCHANT; running servers follow."""
+    """Change the secret or the address of an app of MERCHANT. Running servers follow."""
     changes = _given(app_secret=_secret(secret_file), base_url=base_url)
-    updated = context.run(
-        lambda db: db.run(
-            lambda tx: merchants.update_app(tx, context.settings.sealer(), merchant_id, host, app_id, changes)
-        )
-    )
-    show(_app(updated), as_json)
+
+    async def update(tx: Tx) -> App:
+        return await merchants.update_app(tx, context.settings.sealer(), merchant_id, host, app_id, changes)
+
+    show(_app(context.change(update)), as_json)
 
 
 @app.command("list")
-@click.argument("merchant_id", metavar="MERCHANT")
+@_merchant_id
 @as_json
 @pass_context
 def list_apps(context: Context, merchant_id: str, as_json: bool) -> None:
@@ -153,13 +159,13 @@ def account() -> None:
 
 
 _settings_file = click.option(
-    "--settings", "settings_file", type=click.File(), help="A file of JSON; - reads standard input."
+    "--settings", "settings_file", type=click.File(encoding="utf-8"), help="A file of JSON; - reads standard input."
 )
 _account_base_url = click.option("--base-url", help="Reach the gateway here instead: a sandbox or a proxy.")
 
 
 @account.command("add")
-@click.argument("merchant_id", metavar="MERCHANT")
+@_merchant_id
 @click.option("--channel", required=True, type=click.Choice(channels.channel_names()), help="The gateway.")
 @_settings_file
 @_account_base_url
@@ -175,17 +181,16 @@ def add_account(
 ) -> None:
     """Add an account of MERCHANT. What is secret in its settings is sealed."""
     settings = _read_settings(settings_file) | _given(base_url=base_url)
-    added = context.run(
-        lambda db: db.run(
-            lambda tx: merchants.add_account(tx, context.settings.sealer(), merchant_id, channel, settings)
-        )
-    )
-    show(_account(added), as_json)
+
+    async def add(tx: Tx) -> Account:
+        return await merchants.add_account(tx, context.settings.sealer(), merchant_id, channel, settings)
+
+    show(_account(context.change(add)), as_json)
 
 
 @account.command("update")
-@click.argument("merchant_id", metavar="MERCHANT")
-@click.argument("account_id", metavar="ACCOUNT")
+@_merchant_id
+@_account_id
 @_settings_file
 @_account_base_url
 @as_json
@@ -200,42 +205,35 @@ def update_account(
 ) -> None:
     """Change the given settings of an account, its credentials among them; null removes one. Running servers follow."""
     changes = _read_settings(settings_file) | _given(base_url=base_url)
-    updated = context.run(
-        lambda db: db.run(
-            lambda tx: merchants.update_account(tx, context.settings.sealer(), merchant_id, account_id, changes)
-        )
-    )
-    show(_account(updated), as_json)
+
+    async def update(tx: Tx) -> Account:
+        return await merchants.update_account(tx, context.settings.sealer(), merchant_id, account_id, changes)
+
+    show(_account(context.change(update)), as_json)
 
 
 @account.command("disable")
-@click.argument("merchant_id", metavar="MERCHANT")
-@click.argument("account_id", metavar="ACCOUNT")
+@_merchant_id
+@_account_id
 @as_json
 @pass_context
 def disable_account(context: Context, merchant_id: str, account_id: str, as_json: bool) -> None:
     """Start no more payments through an account; those that were started go on to their end."""
-    disabled = context.run(
-        lambda db: db.run(lambda tx: merchants.disable_account(tx, merchant_id, account_id))
-    )
-    show(_account(disabled), as_json)
+    show(_account(context.change(lambda tx: merchants.disable_account(tx, merchant_id, account_id))), as_json)
 
 
 @account.command("enable")
-@click.argument("merchant_id", metavar="MERCHANT")
-@click.argument("account_id", metavar="ACCOUNT")
+@_merchant_id
+@_account_id
 @as_json
 @pass_context
 def enable_account(context: Context, merchant_id: str, account_id: str, as_json: bool) -> None:
     """Let payments start through an account again."""
-    enabled = context.run(
-        lambda db: db.run(lambda tx: merchants.enable_account(tx, merchant_id, account_id))
-    )
-    show(_account(enabled), as_json)
+    show(_account(context.change(lambda tx: merchants.enable_account(tx, merchant_id, account_id))), as_json)
 
 
 @account.command("list")
-@click.argument("merchant_id", metavar="MERCHANT")
+@_merchant_id
 @as_json
 @pass_context
 def list_accounts(context: Context, merchant_id: str, as_json: bool) -> None:
@@ -245,15 +243,113 @@ def list_accounts(context: Context, merchant_id: str, as_json: bool) -> None:
 
 
 @account.command("show")
-@click.argument("merchant_id", metavar="MERCHANT")
-@click.argument("account_id", metavar="ACCOUNT")
+@_merchant_id
+@_account_id
 @as_json
 @pass_context
 def show_account(context: Context, merchant_id: str, account_id: str, as_json: bool) -> None:
     """Show an account and its settings; the secret ones as dots."""
     found = context.run(lambda db: merchants.list_accounts(db, merchant_id))
-    for one in found:
-        if one.account_id == account_id:
-            show(_account(one) | _details(one), as_json)
-            return
-    raise Failure(f"There is no account {account_id} of this merchant: `tongbao account list` shows them")
+    one = next((one for one in found if one.account_id == account_id), None)
+    if one is None:
+        raise Failure(f"There is no account {account_id} of this merchant: `tongbao account list` shows them")
+    show(_account(one) | _details(one), as_json)
+
+
+def _account(one: Account) -> dict[str, Any]:
+    return {
+        "id": one.account_id,
+        "channel": one.channel,
+        "status": one.status,
+        "version": one.version,
+        "created_at": one.created_at,
+    }
+
+
+def _details(one: Account) -> dict[str, Any]:
+    hidden = dict.fromkeys(sorted(channels.secret_fields(one.channel)), _HIDDEN)
+    return {
+        "settings": {**one.settings, **hidden},
+        "platform_keys": {key["serial"]: f"until {key['usable_until']}" for key in one.platform_keys},
+        "platform_keys_due_at": one.keys_due_at,
+    }
+
+
+def _read_settings(file: IO[str] | None) -> dict[str, Any]:
+    """The settings in a file. What an error says never quotes it, for there are secrets in it."""
+    if file is None:
+        return {}
+    try:
+        settings = orjson.loads(file.read())
+    except ValueError as error:
+        raise Failure(f"The settings in {file.name} are not JSON: {error}") from None
+    if not isinstance(settings, dict):
+        raise Failure(f"The settings in {file.name} are not a JSON object: {{…}}")
+    folder = Path(file.name).parent
+    return {name: _read_pem(folder, name, value) for name, value in settings.items()}
+
+
+def _read_pem(folder: Path, name: str, value: object) -> object:
+    if not (name.endswith("_pem") and isinstance(value, str) and value.startswith("@")):
+        return value
+    try:
+        return (folder / value[1:]).read_text()
+    except (OSError, ValueError) as error:
+        raise Failure(f"Setting {name}: {value[1:]} cannot be read: {error}") from None
+
+
+# Keys -------------------------------------------------------------------------------------------------------------
+
+
+@click.group()
+def key() -> None:
+    """A merchant's keys to the API."""
+
+
+@key.command("create")
+@_merchant_id
+@click.option("--name", default="", help="What it is for.")
+@click.option("--expires-in", metavar="TIME", help="How long it works: 12h, 90d, 52w. Without it, until revoked.")
+@as_json
+@pass_context
+def create_key(context: Context, merchant_id: str, name: str, expires_in: str | None, as_json: bool) -> None:
+    """Make a key for MERCHANT and show it, this once."""
+    expires_at = clock.now() + _time(expires_in) if expires_in else None
+    made, text = context.change(lambda tx: merchants.create_key(tx, merchant_id, name, expires_at))
+    show({"key": text} | _key(made), as_json)
+
+
+@key.command("revoke")
+@_merchant_id
+@click.argument("key_id", metavar="KEY")
+@pass_context
+def revoke_key(context: Context, merchant_id: str, key_id: str) -> None:
+    """End a key of MERCHANT for ever."""
+    context.change(lambda tx: merchants.revoke_key(tx, merchant_id, key_id))
+    click.echo(f"Key {key_id} is revoked.")
+
+
+@key.command("list")
+@_merchant_id
+@as_json
+@pass_context
+def list_keys(context: Context, merchant_id: str, as_json: bool) -> None:
+    """Show the keys of MERCHANT; their secrets are known to nobody but their holders."""
+    show_table([_key(one) for one in context.run(lambda db: merchants.list_keys(db, merchant_id))], as_json)
+
+
+def _key(one: ApiKey) -> dict[str, Any]:
+    return {
+        "id": one.key_id,
+        "name": one.name,
+        "created_at": one.created_at,
+        "expires_at": one.expires_at,
+        "revoked_at": one.revoked_at,
+    }
+
+
+def _time(text: str) -> timedelta:
+    match = re.fullmatch(r"([1-9]\d{0,4})([mhdw])", text)
+    if not match:
+        raise Failure(f"--expires-in {text}: expected a number and m, h, d or w, for example 90d")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})

@@ -44,7 +44,8 @@ async def revoke_key(tx: Tx, merchant_id: str, key_id: str) -> None:
 
 
 async def list_keys(db: Db, merchant_id: str) -> list[ApiKey]:
-    """A merchant's keys, oldest first."""
+    """A merchant's keys, oldest first. Raises Refusal `unknown_merchant`."""
+    await check_merchant(db, merchant_id)
     return await store.keys(db, merchant_id)
 
 

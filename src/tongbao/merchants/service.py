@@ -35,9 +35,9 @@ async def create_merchant(tx: Tx, name: str) -> Merchant:
     return merchant
 
 
-async def check_merchant(tx: Tx, merchant_id: str) -> None:
+async def check_merchant(reader: Db | Tx, merchant_id: str) -> None:
     """Raises Refusal `unknown_merchant` where there is none."""
-    if await store.merchant(tx, merchant_id) is None:
+    if await store.merchant(reader, merchant_id) is None:
         raise Refusal("unknown_merchant", 404, merchant_id=merchant_id)
 
 
@@ -84,7 +84,8 @@ async def update_app(
 
 
 async def list_apps(db: Db, merchant_id: str) -> list[App]:
-    """A merchant's apps."""
+    """A merchant's apps. Raises Refusal `unknown_merchant`."""
+    await check_merchant(db, merchant_id)
     return await store.apps(db, merchant_id)
 
 
@@ -148,7 +149,8 @@ async def enable_account(tx: Tx, merchant_id: str, account_id: str) -> Account:
 
 
 async def list_accounts(db: Db, merchant_id: str) -> list[Account]:
-    """A merchant's accounts, oldest first."""
+    """A merchant's accounts, oldest first. Raises Refusal `unknown_merchant`."""
+    await check_merchant(db, merchant_id)
     return await store.accounts(db, merchant_id)
 
 

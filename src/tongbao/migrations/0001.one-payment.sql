@@ -217,9 +217,8 @@ CREATE TABLE sealed_postings (
     seal_number bigint NOT NULL,
     leaf        integer NOT NULL,
     PRIMARY KEY (merchant_id, posting_id),
-    CONSTRAINT sealed_postings_leaf UNIQUE (merchant_id, seal_number, leaf),
-    FOREIGN KEY (merchant_id, posting_id) REFERENCES postings,
-    FOREIGN KEY (merchant_id, seal_number) REFERENCES seals
+    -- No foreign keys: checking one locks the row it points to, and nobody may lock what may only grow.
+    CONSTRAINT sealed_postings_leaf UNIQUE (merchant_id, seal_number, leaf)
 );
 
 -- Telling merchants what happened -------------------------------------------------------------------------------------

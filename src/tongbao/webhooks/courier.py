@@ -33,7 +33,7 @@ _SENDERS = 200
 _SENDERS_BEFORE_SHARING = 100
 _PARCELS_AT_ONCE = 256
 _LANES_KEPT = 4096
-_GATHER_SECONDS = 0.02
+_GATHER_SECONDS = 0.05
 
 _log = structlog.get_logger(__name__)
 _chance = random.SystemRandom().random

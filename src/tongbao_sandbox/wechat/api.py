@@ -75,7 +75,7 @@ class PayApi:
         if fault == "server_error":
             return self._server_error(verb)
         if fault == "apply_late":
-            task = asyncio.create_task(self._apply_late(verb))
+            task = asyncio.create_task(self._apply_late(verb, dial.api.delay_seconds))
             self._late.add(task)
             task.add_done_callback(self._late.discard)
             raise errors.system_error()
@@ -94,8 +94,8 @@ class PayApi:
             verb()
         raise errors.system_error()
 
-    async def _apply_late(self, verb: Callable[[], Reply]) -> None:
-        await self._around.clock.sleep(self._around.dial.api.delay_seconds)
+    async def _apply_late(self, verb: Callable[[], Reply], delay_seconds: float) -> None:
+        await self._around.clock.sleep(delay_seconds)
         try:
             verdict = f"applied late: {verb().status}"
         except Refusal as refusal:

@@ -14,6 +14,7 @@ CLOCK_TOLERANCE_SECONDS = 300
 
 _SCHEME = re.compile(r'WECHATPAY2-SHA256-RSA2048 ((?:[a-z_]+="[^"]*",){4}[a-z_]+="[^"]*")')
 _PAIR = re.compile(r'([a-z_]+)="([^"]*)"')
+_SECONDS = re.compile(r"[0-9]{1,12}")
 _KEYS = {"mchid", "nonce_str", "timestamp", "serial_no", "signature"}
 _NOTHING = {"method": "", "sign_message_length": 0, "truncated_sign_message": "", "url": ""}
 
@@ -76,7 +77,7 @@ def prove(merchant: Merchant, claim: Claim, call: Call, now: float) -> None:
     message = signing.request_message(call.method, call.path, claim.timestamp, claim.nonce_str, call.body)
     if claim.serial_no != merchant.serial:
         raise errors.bad_signature("serial_no not match", "商户证书序列号有误", _information(call, claim, message))
-    if not claim.timestamp.isdigit() or abs(now - int(claim.timestamp)) > CLOCK_TOLERANCE_SECONDS:
+    if not _SECONDS.fullmatch(claim.timestamp) or abs(now - int(claim.timestamp)) > CLOCK_TOLERANCE_SECONDS:
         raise errors.bad_signature("timestamp out of range", "错误的签名，验签失败", _information(call, claim, message))
     if not signing.verify(merchant.public_key, message, claim.signature):
         raise errors.bad_signature("sign not match", "签名错误，请检查后再试", _information(call, claim, message))
@@ -89,6 +90,6 @@ def _information(call: Call, claim: Claim, message: bytes) -> dict[str, object]:
     return {
         "method": call.method,
         "sign_message_length": len(message),
-        "truncated_sign_message": shown.decode(),
-        "url": call.path,
+        "truncated_sign_message": shown.decode(errors="replace"),
+        "url": call.path.encode(errors="replace").decode(),
     }

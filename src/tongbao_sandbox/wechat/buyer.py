@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from tongbao_sandbox.gateway import ControlError, Surroundings
 from tongbao_sandbox.wechat import letters, signing
@@ -60,7 +59,7 @@ class Buyer:
         """
         order, _ = self._order(wish)
         merchant = self._merchants[order.mchid]
-        mutate, changes = wish.get("mutate", "none"), wish.get("changes", {})
+        mutate, changes = str(wish.get("mutate", "none")), wish.get("changes", {})
         if not isinstance(changes, dict) or mutate not in letters.SPOILINGS:
             known = ", ".join(letters.SPOILINGS)
             raise ControlError(400, "wish_unreadable", f"changes is an object; mutate is one of {known}")
@@ -68,7 +67,7 @@ class Buyer:
         body = letters.envelope(merchant, merged(transaction(order.as_if_paid(now), now), changes), now)
         letter = letters.spoiled(mutate, merchant, body, now)
         url = str(wish.get("url", order.params["notify_url"]))
-        if urlsplit(url).scheme not in ("http", "https"):
+        if not url.startswith(("http://", "https://")):
             raise ControlError(400, "wish_unreadable", f"url is not http or https: {url!r}")
         reception = await self._courier.post(url, letter)
         summary = f"crafted notification (mutate: {mutate}, changed: {', '.join(changes) or 'nothing'})"
@@ -100,9 +99,9 @@ class Buyer:
 
     def _order(self, wish: Mapping[str, Any]) -> tuple[Order, str | None]:
         """The order a wish names, and by which prepay token if by one."""
-        prepay_id = wish.get("prepay_id") or str(wish.get("package", "")).removeprefix("prepay_id=")
+        prepay_id = str(wish.get("prepay_id") or wish.get("package", "")).removeprefix("prepay_id=")
         if prepay_id:
-            order = self._orders.with_prepay(str(prepay_id))
+            order = self._orders.with_prepay(prepay_id)
             found = [] if order is None else [order]
         elif "out_trade_no" in wish:
             mchids = [str(wish["mchid"])] if "mchid" in wish else list(self._merchants)

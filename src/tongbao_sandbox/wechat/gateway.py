@@ -123,9 +123,9 @@ class WeChat:
     async def _new_merchant(self, wish: Mapping[str, Any]) -> object:
         """`{"appid"?, "signing"?, "has_certificate"?}` → the credentials of a new merchant, with an app of its own
         unless it is to share one."""
-        if "appid" in wish and wish["appid"] not in self.apps:
-            raise ControlError(404, "app_unknown", f"no such appid: {wish['appid']!r}")
         appid = str(wish["appid"]) if "appid" in wish else self.add_app().appid
+        if appid not in self.apps:
+            raise ControlError(404, "app_unknown", f"no such appid: {appid!r}")
         # Generating keys takes 0.1 s, during which payments go on.
         papers = await asyncio.to_thread(credentials.new_merchant, [appid], self._around.clock.now())
         merchant = self.add_merchant(papers)
@@ -145,7 +145,7 @@ class WeChat:
 
     def _named(self, wish: Mapping[str, Any]) -> Merchant:
         """The merchant a wish names, or the first. Raises ControlError."""
-        mchid = wish.get("mchid") or next(iter(self.merchants))
+        mchid = str(wish.get("mchid") or next(iter(self.merchants)))
         if mchid not in self.merchants:
             raise ControlError(404, "merchant_unknown", f"no such mchid: {mchid!r}")
         return self.merchants[mchid]

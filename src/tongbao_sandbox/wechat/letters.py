@@ -115,7 +115,7 @@ def _other_amount(merchant: Merchant, body: bytes, now: float) -> Letter:
     resource = notice["resource"]
     sealed, nonce = base64.b64decode(resource["ciphertext"]), resource["nonce"].encode()
     plaintext = orjson.loads(merchant.cipher.decrypt(nonce, sealed, resource["associated_data"].encode()))
-    plaintext["amount"]["total"] += 1
+    plaintext["amount"] = {"total": 100_000_000, "payer_total": 100_000_000, "currency": "CNY", "payer_currency": "CNY"}
     notice["resource"] = _sealed(merchant, orjson.dumps(plaintext))
     return replace(signed(merchant, body, now), body=orjson.dumps(notice))
 

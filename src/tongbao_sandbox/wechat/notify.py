@@ -16,7 +16,7 @@ from tongbao_sandbox.wechat.letters import Letter
 
 RETRY_GAPS_SECONDS = (15, 15, 30, 180, 600, 1200, 1800, 1800, 1800, 3600, 10800, 10800, 10800, 21600, 21600)
 ANSWER_TIMEOUT_SECONDS = 5
-LONGEST_HOLD_SECONDS = 10
+LONGEST_HOLD_SECONDS = 3
 """How long, in real time, a notification that is to arrive out of order waits for a later one to overtake it."""
 
 

@@ -20,7 +20,8 @@ _ALPHABET = string.ascii_letters + string.digits
 
 def request_message(method: str, path: str, timestamp: str, nonce: str, body: bytes) -> bytes:
     """What a caller signs: five lines, each ended by LF, the last too. `path` is path and query as on the wire."""
-    return f"{method}\n{path}\n{timestamp}\n{nonce}\n".encode() + body + b"\n"
+    # Stray bytes in a header or path reach us as surrogates, and go back to the bytes they were.
+    return f"{method}\n{path}\n{timestamp}\n{nonce}\n".encode(errors="surrogateescape") + body + b"\n"
 
 
 def answer_message(timestamp: str, nonce: str, body: bytes) -> bytes:

@@ -31,6 +31,13 @@ test('a buyer pays, and the merchant reads that it is paid', async () => {
   assert.deepEqual(read.payments.map((/** @type {any} */ { state }) => state), ['succeeded'])
 })
 
+test('an order made for nobody is paid by whoever opens it', async () => {
+  const { tongbao, phone, order } = await stage({ forBuyer: false })
+  phone.buyer = payInSandbox
+  assert.equal(await tongbao.pay(order.id), 'paid')
+  assert.equal((await tongbao.getOrder(order.id)).buyer_id, (await tongbao.login()).buyerId)
+})
+
 test('the parameters of the sheet are signed as WeChat demands', async () => {
   const { tongbao, phone, order } = await stage()
   assert.equal(await tongbao.pay(order.id), 'cancelled')
@@ -80,7 +87,7 @@ test('an order that does not exist fails with the server\'s code', async () => {
 })
 
 /** A phone whose network is the real one and whose log-in is the sandbox's, and an order of its buyer. */
-async function stage() {
+async function stage({ forBuyer = true } = {}) {
   const { phone, wx } = createFakeWechat(async ({ method, path, wait, headers, body }) => {
     const url = server + path + (wait ? `?wait=${wait}` : '')
     const answer = await fetch(url, { method, headers, body: body && JSON.stringify(body) })
@@ -92,8 +99,8 @@ async function stage() {
   )
   phone.buyer = () => CANCELLED
   const tongbao = createTongbao({ baseUrl: server, appId: credentials.appid, host: wechat(wx) })
-  const { buyerId } = await tongbao.login()
-  const draft = { reference: `sdk-${randomUUID()}`, amount: 1800, subject: 'Latte', buyer: buyerId }
+  const buyer = forBuyer ? (await tongbao.login()).buyerId : null
+  const draft = { reference: `sdk-${randomUUID()}`, amount: 1800, subject: 'Latte', buyer }
   const order = await exchange('POST', `${server}/v1/orders`, draft, key)
   return { tongbao, phone, order }
 }

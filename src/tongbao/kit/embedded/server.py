@@ -59,12 +59,13 @@ def find(data: Path) -> Running | None:
 def make(place: Place, durable: bool) -> None:
     """Make the cluster if there is none: under another name, renamed when it is whole, so that no half of it is used.
 
-    The built-in C.UTF-8 sorts alike on every machine. The superuser gets no password, so it can never log in.
+    A name of its own, since the initdb of a starter that was killed may still be writing to the one before. The built-in C.UTF-8 sorts alike on every machine. The superuser gets no password, so it can never log in.
     """
     if place.data.exists():
         return
-    half, password = place.home / "data.new", secrets.token_hex(24)
-    shutil.rmtree(half, ignore_errors=True)
+    for left_over in place.home.glob("making-*"):
+        shutil.rmtree(left_over, ignore_errors=True)
+    half, password = place.home / f"making-{secrets.token_hex(4)}", secrets.token_hex(24)
     place.make_private(half)
     locale = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
     speed = () if durable else ("--no-sync",)

@@ -1,0 +1,38 @@
+"""The environment of the programs we compare with, made from requirements/bench.txt: theirs, apart from ours.
+
+requirements/bench.txt pins it by hash; it is made with
+`printf 'fastapi\\nhttptools\\npsycopg[binary]\\nsqlalchemy\\nuvicorn\\nuvloop\\nwechatpayv3==2.0.4\\n' | uv pip compile -
+--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header
+-o requirements/bench.txt`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from bench.processes import ROOT
+
+REQUIREMENTS = ROOT / "requirements" / "bench.txt"
+
+
+def python() -> str:
+    """The interpreter of that environment, which is made the first time. Raises CalledProcessError if it cannot be."""
+    digest = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:12]
+    home = ROOT / ".cache" / "bench" / digest
+    if not home.exists():
+        home.parent.mkdir(parents=True, exist_ok=True)
+        # Made under another name and renamed when it is whole, so that no half of it is ever used.
+        with tempfile.TemporaryDirectory(dir=home.parent) as scratch:
+            half = Path(scratch, "venv")
+            _uv("venv", "--relocatable", "--python", sys.executable, str(half))
+            _uv("pip", "install", "--python", str(half / "bin/python"), "--require-hashes", "-r", str(REQUIREMENTS))
+            half.rename(home)
+    return str(home / "bin" / "python")
+
+
+def _uv(*arguments: str) -> None:
+    subprocess.run([sys.executable, "-m", "uv", "--quiet", *arguments], check=True, stdout=sys.stderr)

@@ -1,0 +1,5 @@
+"""`python -m tongbao`."""
+
+from tongbao.cli import main
+
+main()

@@ -1,0 +1,178 @@
+"""The decisions about payments, without a database."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tongbao.channels import PaymentFact, PaymentState
+from tongbao.kit.errors import Refusal
+from tongbao.payments import rules
+from tongbao.payments.model import MOVES, Attempt, AttemptState, Choice, Order, OrderStatus, Payer
+from tongbao.payments.rules import Verdict
+
+NOW = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
+MERCHANT_NUMBER = "1900000001"
+
+ORDER = Order(
+    merchant_id="mch1",
+    order_id="ord1",
+    reference="r1",
+    content_hash=b"",
+    amount=1800,
+    currency="CNY",
+    subject="Latte",
+    items=[],
+    metadata={},
+    buyer_id="buy1",
+    notify_url=None,
+    status=OrderStatus.OPEN,
+    version=1,
+    created_at=NOW,
+    expires_at=NOW + timedelta(minutes=30),
+    expire_due_at=NOW + timedelta(minutes=30),
+    paid_at=None,
+    paid_attempt_id=None,
+    closed_at=None,
+    close_reason=None,
+)
+ATTEMPT = Attempt(
+    merchant_id="mch1",
+    attempt_id="pay1",
+    order_id="ord1",
+    account_id="acc1",
+    channel="wechatpay",
+    method="jsapi",
+    app_id="wx1",
+    payer="openid1",
+    amount=1800,
+    currency="CNY",
+    state=AttemptState.PENDING,
+    version=1,
+    token="token",
+    token_until=NOW + timedelta(hours=2),
+    transaction_id=None,
+    reason=None,
+    created_at=NOW,
+    prepared_at=NOW,
+    settled_at=None,
+    paid_at=None,
+    ask_at=NOW,
+    asked=0,
+)
+SUCCESS = PaymentFact(
+    attempt_id="pay1",
+    state=PaymentState.SUCCEEDED,
+    raw_state="SUCCESS",
+    merchant_number=MERCHANT_NUMBER,
+    app_id="wx1",
+    amount=1800,
+    currency="CNY",
+    transaction_id="4200",
+    paid_at=NOW,
+)
+
+
+def verdict(attempt: Attempt = ATTEMPT, order: Order = ORDER, fact: PaymentFact = SUCCESS) -> tuple[Verdict, str | None]:
+    decision = rules.decide(attempt, order, fact, MERCHANT_NUMBER)
+    return decision.verdict, decision.reason
+
+
+def test_a_matching_success_pays_an_open_order() -> None:
+    assert verdict() == (Verdict.SUCCEEDED, None)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"merchant_number": "1900000002"}, "wrong_merchant"),
+        ({"app_id": "wx2"}, "wrong_app"),
+        ({"app_id": None}, "wrong_app"),
+        ({"currency": "USD"}, "wrong_currency"),
+        ({"currency": None}, "wrong_currency"),
+        ({"amount": 1799}, "wrong_amount"),
+        ({"amount": None}, "wrong_amount"),
+    ],
+)
+def test_a_success_that_differs_in_anything_is_held(change: dict[str, object], reason: str) -> None:
+    assert verdict(fact=replace(SUCCESS, **change)) == (Verdict.HELD, reason)  # type: ignore[arg-type]
+
+
+def test_a_success_of_a_paid_order_is_surplus() -> None:
+    assert verdict(order=replace(ORDER, status=OrderStatus.PAID)) == (Verdict.SURPLUS, "order_already_paid")
+
+
+def test_a_success_of_a_closed_order_is_surplus() -> None:
+    closed = replace(ATTEMPT, state=AttemptState.CLOSED)
+    assert verdict(closed, replace(ORDER, status=OrderStatus.CLOSED)) == (Verdict.SURPLUS, "order_closed")
+
+
+@pytest.mark.parametrize("state", [AttemptState.SUCCEEDED, AttemptState.SURPLUS])
+def test_a_success_heard_twice_moves_nothing(state: AttemptState) -> None:
+    attempt = replace(ATTEMPT, state=state)
+    assert verdict(attempt, replace(ORDER, status=OrderStatus.PAID)) == (Verdict.REPEATED, None)
+
+
+def test_a_success_after_a_failure_still_pays() -> None:
+    assert verdict(replace(ATTEMPT, state=AttemptState.FAILED)) == (Verdict.SUCCEEDED, None)
+
+
+def test_a_held_attempt_is_resolved_by_a_word_that_matches() -> None:
+    held = replace(ATTEMPT, state=AttemptState.HELD, reason="wrong_amount")
+    assert verdict(held) == (Verdict.SUCCEEDED, None)
+    assert verdict(held, fact=replace(SUCCESS, amount=1)) == (Verdict.REPEATED, "wrong_amount")
+
+
+def test_a_pending_word_is_no_news() -> None:
+    assert verdict(fact=replace(SUCCESS, state=PaymentState.PENDING)) == (Verdict.NO_NEWS, None)
+
+
+@given(
+    state=st.sampled_from(AttemptState),
+    status=st.sampled_from(OrderStatus),
+    word=st.sampled_from(PaymentState),
+    amount=st.sampled_from([1800, 1, None]),
+)
+def test_every_verdict_is_a_move_of_the_table_or_none(
+    state: AttemptState, status: OrderStatus, word: PaymentState, amount: int | None
+) -> None:
+    fact = replace(SUCCESS, state=word, amount=amount)
+    found, _ = verdict(replace(ATTEMPT, state=state), replace(ORDER, status=status), fact)
+    if found in (Verdict.REPEATED, Verdict.NO_NEWS):
+        return
+    assert AttemptState(found.value) in MOVES[state] or state == AttemptState.HELD == found.value
+    if found is Verdict.SUCCEEDED:
+        assert (status, amount, word) == (OrderStatus.OPEN, 1800, PaymentState.SUCCEEDED)
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"status": OrderStatus.PAID}, "order_paid"),
+        ({"status": OrderStatus.CLOSED}, "order_closed"),
+        ({"expires_at": NOW}, "order_expired"),
+    ],
+)
+def test_what_cannot_be_paid_is_refused_by_its_own_name(change: dict[str, object], code: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        rules.check_payable(replace(ORDER, **change), NOW)  # type: ignore[arg-type]
+    assert refused.value.code == code
+
+
+def test_a_second_tap_continues_the_open_attempt() -> None:
+    choice, payer = Choice("wechatpay", "jsapi"), Payer("buy1", "wx1", "openid1")
+    assert rules.attempt_to_resume((ATTEMPT,), choice, payer) == ATTEMPT
+    assert rules.attempt_to_resume((replace(ATTEMPT, state=AttemptState.FAILED),), choice, payer) is None
+    assert rules.attempt_to_resume((ATTEMPT,), choice, Payer("buy2", "wx1", "openid2")) is None
+    assert rules.attempt_to_resume((ATTEMPT,), Choice("wechatpay", "native"), payer) is None
+
+
+def test_the_chase_begins_after_five_seconds_and_grows_to_an_hour() -> None:
+    waits = [(rules.next_ask_at(asked, NOW) - NOW).total_seconds() for asked in range(30)]
+    assert waits[0] == 5
+    assert waits == sorted(waits)
+    assert waits[-1] == 3600

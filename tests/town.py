@@ -1,0 +1,286 @@
+"""A whole town for journeys: the sandbox and a real server, each a process of its own, and shops that sell there.
+
+`town` (for a module) is the place; `shop` (for a test) is a fresh merchant in it, with a buyer who has logged in and an
+ear for webhooks. Nothing in it is pretended but the gateway.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from tests.channels.sandbox_process import free_ports, sandbox_process, wait_until_answering
+from tongbao import merchants, webhooks
+from tongbao.cli.books import check, gateway_book
+from tongbao.kit import clock
+from tongbao.kit.db import Db
+from tongbao.kit.sealing import Sealer, new_master_key, sealer_from_text
+
+JSAPI = {"channel": "wechatpay", "method": "jsapi"}
+_SETTINGS = (
+    "mchid",
+    "merchant_serial",
+    "merchant_private_key_pem",
+    "apiv3_key",
+    "platform_public_key_id",
+    "platform_public_key_pem",
+    "base_url",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Town:
+    """Where things are."""
+
+    url: str
+    control_url: str
+    database_url: str
+    sealer: Sealer = field(repr=False)
+    server: Server
+
+
+@dataclass(slots=True)
+class Server:
+    """The server process, and how to start it again."""
+
+    command: list[str]
+    environment: dict[str, str] = field(repr=False)
+    url: str
+    log_path: Path
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        with self.log_path.open("ab") as log:
+            self.process = subprocess.Popen(
+                self.command, env=self.environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+            )
+        wait_until_answering(f"{self.url}/readyz", self.process, self.log_path)
+
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        """Stop it, gently or not, and wait until it is gone."""
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(number)
+            self.process.wait(timeout=15)
+
+    def log(self) -> str:
+        """Everything it has written."""
+        return self.log_path.read_text()
+
+
+@pytest.fixture(scope="module")
+def town(module_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    """A sandbox and a server with its worker, for one module's journeys."""
+    folder = tmp_path_factory.mktemp("town")
+    port, keys = free_ports(count=1), new_master_key("k1")
+    with sandbox_process(folder) as control_url:
+        url = f"http://127.0.0.1:{port}"
+        environment = os.environ | {
+            "TONGBAO_DATABASE_URL": module_database_url,
+            "TONGBAO_DATA": str(folder),
+            "TONGBAO_PORT": str(port),
+            "TONGBAO_PUBLIC_URL": url,
+            "TONGBAO_MASTER_KEYS": keys,
+            "TONGBAO_ALLOW_PRIVATE_WEBHOOKS": "yes",
+        }
+        command = [sys.executable, "-m", "tongbao", "serve"]
+        server = Server(command, environment, url, folder / "server.log")
+        server.start()
+        try:
+            yield Town(url, control_url, module_database_url, sealer_from_text(keys), server)
+        finally:
+            server.stop()
+
+
+@dataclass(slots=True)
+class Answer:
+    """What came back: the status, the headers, and the body as JSON where it is."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+
+
+_references = itertools.count(1)
+
+
+@dataclass(slots=True)
+class Shop:
+    """A merchant of its own, with everything a test needs to sell."""
+
+    town: Town
+    session: aiohttp.ClientSession
+    db: Db
+    merchant_id: str
+    account_id: str
+    api_key: str
+    credentials: dict[str, str] = field(repr=False)
+    webhook_secret: str = field(repr=False)
+    buyer_id: str = ""
+    buyer_token: str = ""
+    webhooks: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    """What the shop's server was told: headers and raw body."""
+
+    async def ask(self, method: str, path: str, *, token: str | None = "", **how: Any) -> Answer:
+        """Ask the API, as the merchant unless another token is given; None sends none."""
+        headers = dict(how.pop("headers", {}))
+        if token is not None:
+            headers["authorization"] = f"Bearer {token or self.api_key}"
+        async with self.session.request(method, self.town.url + path, headers=headers, **how) as response:
+            is_json = "json" in response.content_type
+            body = await response.json(content_type=None) if is_json else await response.read()
+            return Answer(response.status, response.headers, body)
+
+    async def control(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Answer:
+        """Ask the sandbox's control API."""
+        async with self.session.request(method, self.town.control_url + path, json=body or {}) as response:
+            return Answer(response.status, response.headers, await response.json(content_type=None))
+
+    async def log_in(self, openid: str | None = None) -> dict[str, Any]:
+        """A buyer logs in through the mini-program; the answer of POST /v1/sessions."""
+        wish = {"appid": self.credentials["appid"]} | ({"openid": openid} if openid else {})
+        code = (await self.control("POST", "/wechat/buyer/login", wish)).body["code"]
+        answer = await self.ask(
+            "POST",
+            "/v1/sessions",
+            token=None,
+            json={"host": "wechat", "app_id": self.credentials["appid"], "code": code},
+        )
+        assert answer.status == 201, answer
+        session: dict[str, Any] = answer.body
+        return session
+
+    def draft(self, **changes: Any) -> dict[str, Any]:
+        """The body of an order by the shop's buyer, with a reference of its own."""
+        order = {"reference": f"ref-{next(_references)}", "amount": 1800, "subject": "拿铁", "buyer": self.buyer_id}
+        return {name: value for name, value in (order | changes).items() if value is not None}
+
+    async def order(self, **changes: Any) -> dict[str, Any]:
+        """A new order; with `payment=JSAPI` its first payment too."""
+        answer = await self.ask("POST", "/v1/orders", json=self.draft(**changes))
+        assert answer.status == 201, answer
+        order: dict[str, Any] = answer.body
+        return order
+
+    async def pay(self, order_id: str) -> dict[str, Any]:
+        """The buyer starts to pay: attempt and client_params."""
+        answer = await self.ask("POST", f"/v1/orders/{order_id}/payments", token=self.buyer_token, json=JSAPI)
+        assert answer.status == 201, answer
+        started: dict[str, Any] = answer.body
+        return started
+
+    async def buyer_pays(self, started: Mapping[str, Any]) -> dict[str, Any]:
+        """The buyer pays what was started, on the phone. The gateway's transaction."""
+        answer = await self.control("POST", "/wechat/buyer/pay", {"out_trade_no": started["attempt"]["id"]})
+        assert answer.status == 200, answer
+        transaction: dict[str, Any] = answer.body
+        return transaction
+
+    async def read(self, order_id: str) -> dict[str, Any]:
+        """The order as it is now."""
+        order: dict[str, Any] = (await self.ask("GET", f"/v1/orders/{order_id}")).body
+        return order
+
+    async def becomes(self, order_id: str, status: str, seconds: float = 20) -> dict[str, Any]:
+        """Wait until the order has that status."""
+        give_up_at = time.monotonic() + seconds
+        while time.monotonic() < give_up_at:
+            order = await self.read(order_id)
+            if order["status"] == status:
+                return order
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"order {order_id} is {order['status']}, not {status}, after {seconds} s")
+
+    async def told(self, count: int, seconds: float = 20) -> list[tuple[dict[str, str], bytes]]:
+        """Wait until the shop's server was told that many times."""
+        give_up_at = time.monotonic() + seconds
+        while len(self.webhooks) < count and time.monotonic() < give_up_at:
+            await asyncio.sleep(0.02)  # noqa: ASYNC110 (what is heard comes from another task)
+        assert len(self.webhooks) >= count, f"told {len(self.webhooks)} times, not {count}"
+        return self.webhooks
+
+    async def books_hold(self) -> None:
+        """Every invariant holds, and our clearing account equals the sandbox's own book."""
+        book = (await self.control("GET", f"/wechat/book?mchid={self.credentials['mchid']}")).body
+        findings = await check(self.db, [gateway_book(book)])
+        assert any("clearing" in finding.name for finding in findings)
+        assert [finding for finding in findings if finding.wrong] == []
+
+
+@pytest.fixture
+async def shop(town: Town) -> AsyncIterator[Shop]:
+    """A fresh merchant in the town, its buyer logged in."""
+    db = await Db.connect(town.database_url, size=2)
+    async with aiohttp.ClientSession() as session:
+        heard: list[tuple[dict[str, str], bytes]] = []
+        runner, hook_url = await _ear(heard)
+        async with session.post(f"{town.control_url}/wechat/merchants", json={}) as response:
+            credentials = await response.json()
+        shop = await _open(town, session, db, credentials, hook_url)
+        shop.webhooks = heard
+        buyer = await shop.log_in()
+        shop.buyer_id, shop.buyer_token = buyer["buyer_id"], buyer["token"]
+        try:
+            yield shop
+        finally:
+            await session.put(f"{town.control_url}/faults", json={})
+            await runner.cleanup()
+            await db.close()
+
+
+async def _open(town: Town, session: aiohttp.ClientSession, db: Db, credentials: dict[str, str], hook_url: str) -> Shop:
+    """Set a merchant up as the command line would."""
+    sealer, now = town.sealer, clock.now()
+    merchant = await db.run(lambda tx: merchants.create_merchant(tx, "A coffee shop"))
+    host_settings = {"base_url": credentials["miniprogram_base_url"]}
+    await db.run(
+        lambda tx: merchants.add_app(
+            tx,
+            sealer,
+            merchant.merchant_id,
+            "wechat",
+            credentials["appid"],
+            credentials["app_secret"],
+            host_settings,
+        )
+    )
+    settings = {name: credentials[name] for name in _SETTINGS}
+    account = await db.run(lambda tx: merchants.add_account(tx, sealer, merchant.merchant_id, "wechatpay", settings))
+    _, api_key = await db.run(lambda tx: merchants.create_key(tx, merchant.merchant_id, "tests", None))
+    _, secret = await db.run(
+        lambda tx: webhooks.add_endpoint(tx, sealer, merchant.merchant_id, hook_url, allow_private=True, at=now)
+    )
+    return Shop(town, session, db, merchant.merchant_id, account.account_id, api_key, credentials, secret)
+
+
+async def _ear(heard: list[tuple[dict[str, str], bytes]]) -> tuple[web.AppRunner, str]:
+    """The shop's own server, which takes webhooks."""
+
+    async def hear(request: web.Request) -> web.Response:
+        heard.append(({name.lower(): value for name, value in request.headers.items()}, await request.read()))
+        return web.Response()
+
+    application = web.Application()
+    application.router.add_post("/webhooks", hear)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    port = runner.addresses[0][1]
+    return runner, f"http://127.0.0.1:{port}/webhooks"
+
+
+__all__ = ["JSAPI", "Answer", "Server", "Shop", "Town", "shop", "town"]
