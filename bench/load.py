@@ -62,9 +62,9 @@ async def loop(client: Client, job: dict[str, Any]) -> dict[str, Any]:
     async def walk(body: dict[str, Any]) -> None:
         started = time.monotonic()
         order = await client.ask("POST", job["orders_url"], 201, headers, orjson.dumps(body))
-        prepared = {"prepay_id": order["client_params"]["package"].removeprefix("prepay_id=")}
-        await client.ask("POST", job["sandbox_url"] + "/wechat/buyer/pay", 200, {}, orjson.dumps(prepared))
-        taken = await client.ask("POST", job["sandbox_url"] + "/wechat/notify", 200, {}, orjson.dumps(prepared))
+        sheet, sandbox_url = orjson.dumps(order["client_params"]), job["sandbox_url"]
+        await client.ask("POST", sandbox_url + "/wechat/buyer/pay", 200, {}, sheet)
+        taken = await client.ask("POST", sandbox_url + "/wechat/notify", 200, {}, sheet)
         if taken["status"] != 200:
             raise RuntimeError(f"the notification was answered {taken}")
         read = await client.ask("GET", f"{job['orders_url']}/{order['id']}", 200, headers)

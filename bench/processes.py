@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import random
 import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,13 +58,11 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def free_port(together: int = 1) -> int:
-    """The first of so many neighbouring ports that nobody listens on."""
+    """The first of so many neighbouring ports that nobody uses, below those the kernel gives to outgoing connections."""
     while True:
-        with socket.socket() as first:
-            first.bind(("127.0.0.1", 0))
-            port = int(first.getsockname()[1])
-        if port + together < 65536 and all(map(_is_free, range(port, port + together))):
-            return port
+        first = random.randrange(20_000, 32_000)
+        if all(map(_can_be_opened, range(first, first + together))):
+            return first
 
 
 def cpu_seconds(*pids: int) -> float:
@@ -94,12 +93,19 @@ def _all_stats() -> Iterator[tuple[int, tuple[int, int]]]:
 
 def _wait_until_ready(name: str, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     deadline = time.monotonic() + _READY_SECONDS
-    while _is_free(port):
+    while not _answers(port):
         if process.poll() is not None or time.monotonic() > deadline:
             raise BenchError(f"{name} does not serve:\n{log.read_text(errors='replace')[-3000:]}")
         time.sleep(0.05)
 
 
-def _is_free(port: int) -> bool:
+def _answers(port: int) -> bool:
     with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _can_be_opened(port: int) -> bool:
+    with socket.socket() as probe, suppress(OSError):
+        probe.bind(("127.0.0.1", port))
+        return True
+    return False

@@ -12,6 +12,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated
 
 import uvicorn
@@ -21,7 +22,7 @@ from sqlalchemy import create_engine, func
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
 from wechatpayv3 import WeChatPay, WeChatPayType
 
-config = json.load(sys.stdin)
+config = json.loads(Path(sys.argv[1]).read_text())
 
 engine = create_engine(config["database_url"], pool_size=config["connections"], max_overflow=0)
 SessionLocal = sessionmaker(engine)

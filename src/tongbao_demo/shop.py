@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +18,7 @@ import orjson
 from pydantic import BaseModel, Field, ValidationError
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -106,7 +106,7 @@ def create(shop: Shop) -> Starlette:
             Route("/phone/login", log_in, methods=["POST"]),
             Route("/phone/faults", read_faults),
             Route("/phone/faults", set_faults, methods=["PUT"]),
-            Route("/phone/{tap:str}", tap, methods=["POST"]),
+            Route("/phone/{verb}", tap, methods=["POST"]),
             Mount("/sdk", _Fresh(directory=SDK)),
             Mount("/", _Fresh(directory=STATIC, html=True)),
         ]
@@ -120,7 +120,7 @@ def create(shop: Shop) -> Starlette:
 
 async def show_menu(request: Request) -> Response:
     """What there is, and the app id that the mini-program has in real life."""
-    drinks = [{"id": each.id, "zh": each.zh, "en": each.en, "price": each.price, "colour": each.colour} for each in MENU.values()]
+    drinks = [asdict(drink) for drink in MENU.values()]
     return _json(200, {"shop": SHOP_NAME, "app_id": _shop(request).app_id, "drinks": drinks})
 
 
@@ -157,7 +157,8 @@ async def take_webhook(request: Request) -> Response:
     told = event["data"]["order"]
     order = shop.orders.setdefault(told["id"], Order(told["reference"], told["amount"]))
     order.webhooks[request.headers["webhook-id"]] = event
-    order.is_brewing = order.is_brewing or event["type"] == "order.paid"
+    if event["type"] == "order.paid" and told["amount"] == order.amount:
+        order.is_brewing = True
     return Response(status_code=204)
 
 
@@ -182,23 +183,25 @@ async def log_in(request: Request) -> Response:
 
 async def tap(request: Request) -> Response:
     """A tap in the pay sheet: `pay`, `abandon` or `fail`, with what `wx.requestPayment` was given."""
-    if request.path_params["tap"] not in ("pay", "abandon", "fail"):
+    verb = request.path_params["verb"]
+    if verb not in ("pay", "abandon", "fail"):
         return Response(status_code=404)
-    sheet = await request.body()
-    return _json(*await _sandbox(request, "POST", f"/wechat/buyer/{request.path_params['tap']}", orjson.loads(sheet)))
+    return _json(*await _sandbox(request, "POST", f"/wechat/buyer/{verb}", await _body(request)))
 
 
 async def read_faults(request: Request) -> Response:
     """Whether notifications get lost."""
-    status, dial = await _sandbox(request, "GET", "/faults")
-    return _json(status, {"lose_notifications": dial["wechat"]["notify"]["lose"] == 1} if status == 200 else dial)
+    return _weather(*await _sandbox(request, "GET", "/faults"))
 
 
 async def set_faults(request: Request) -> Response:
     """Lose every notification from now on, or none."""
-    lose = orjson.loads(await request.body())["lose_notifications"] is True
-    status, dial = await _sandbox(request, "PUT", "/faults", {"wechat": {"notify": {"lose": 1 if lose else 0}}})
-    return _json(status, {"lose_notifications": lose} if status == 200 else dial)
+    lose = (await _body(request)).get("lose_notifications") is True
+    return _weather(*await _sandbox(request, "PUT", "/faults", {"wechat": {"notify": {"lose": int(lose)}}}))
+
+
+def _weather(status: int, dial: Any) -> Response:
+    return _json(status, {"lose_notifications": dial["wechat"]["notify"]["lose"] == 1} if status == 200 else dial)
 
 
 # Between them -----------------------------------------------------------------------------------------------------
@@ -215,15 +218,22 @@ async def _sandbox(request: Request, method: str, path: str, body: object = None
     return await _exchange(shop, method, shop.sandbox_url + path, body, {})
 
 
-async def _exchange(
-    shop: Shop, method: str, url: str, body: object, headers: Mapping[str, str]
-) -> tuple[int, Any]:
+async def _exchange(shop: Shop, method: str, url: str, body: object, headers: Mapping[str, str]) -> tuple[int, Any]:
     """The status and the JSON answered. No answer becomes a 502 that says so."""
     try:
         async with shop.http.request(method, url, json=body, headers=headers) as answer:
             return answer.status, orjson.loads(await answer.read())
     except (aiohttp.ClientError, TimeoutError, orjson.JSONDecodeError) as error:
         return 502, {"code": "no_answer", "detail": f"{url} gave no answer: {type(error).__name__}"}
+
+
+async def _body(request: Request) -> dict[str, Any]:
+    """The JSON object that came; anything else is an empty one, which the sandbox refuses with its reason."""
+    try:
+        body = orjson.loads(await request.body())
+    except orjson.JSONDecodeError:
+        body = None
+    return body if isinstance(body, dict) else {}
 
 
 def _shop(request: Request) -> Shop:

@@ -69,8 +69,18 @@ def test_public_key_and_certificates_may_stand_together_alone_or_be_fetched_late
     channels.validate_account("wechatpay", settings)
 
 
+def test_a_private_key_whose_numbers_do_not_belong_together_is_refused_when_it_is_entered() -> None:
+    honest, other = (rsa.generate_private_key(65537, 2048).private_numbers() for _ in range(2))
+    mixed = rsa.RSAPrivateNumbers(
+        honest.p, honest.q, other.d, honest.dmp1, honest.dmq1, honest.iqmp, honest.public_numbers
+    ).private_key(unsafe_skip_rsa_key_validation=True)
+    with pytest.raises(Refusal) as refusal:
+        channels.validate_account("wechatpay", vectors.settings(merchant_private_key_pem=pem(mixed)))
+    assert refusal.value.values["field"] == "merchant_private_key_pem"
+
+
 def test_no_secret_shows_in_an_account_written_out() -> None:
-    account = read_account(vectors.settings())
+    account = read_account(vectors.settings(), check_private_key=False)
     assert vectors.MERCHANT_NUMBER in repr(account)
     assert vectors.APIV3_KEY not in repr(account)
     assert "PRIVATE" not in repr(account)

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from itertools import pairwise
 
 import pytest
 from prometheus_client import REGISTRY
@@ -31,11 +33,13 @@ class Work:
     def __init__(self, *batches: int | Exception) -> None:
         self.batches = list(batches)
         self.calls = 0
+        self.started_at: list[float] = []
         self.called = asyncio.Condition()
 
     async def __call__(self) -> int:
         async with self.called:
             self.calls += 1
+            self.started_at.append(time.monotonic())
             self.called.notify_all()
         batch = self.batches.pop(0) if self.batches else 0
         if isinstance(batch, Exception):
@@ -45,6 +49,15 @@ class Work:
     async def until(self, calls: int) -> None:
         async with asyncio.timeout(10), self.called:
             await self.called.wait_for(lambda: self.calls >= calls)
+
+    def gaps(self) -> list[float]:
+        return [later - earlier for earlier, later in pairwise(self.started_at)]
+
+
+async def keep_waking(chore: Chore) -> None:
+    while True:
+        chore.wake()
+        await asyncio.sleep(0.001)
 
 
 async def test_a_chore_goes_on_until_nothing_is_due() -> None:
@@ -94,14 +107,12 @@ async def test_what_comes_while_a_chore_works_is_not_overlooked() -> None:
 
 async def test_a_gathering_chore_takes_many_wakes_at_once() -> None:
     work = Work()
-    chore = Chore("orders", LONG_SECONDS, work, gather_seconds=0.2)
+    chore = Chore("orders", LONG_SECONDS, work, gather_seconds=0.05)
     async with running([chore]):
-        await work.until(1)
-        for _ in range(50):
-            chore.wake()
-            await asyncio.sleep(0.001)
-        await work.until(2)
-        assert work.calls == 2
+        waking = asyncio.create_task(keep_waking(chore))
+        await work.until(4)
+        waking.cancel()
+    assert min(work.gaps()) >= 0.05
 
 
 async def test_a_chore_that_fails_is_tried_again_and_others_go_on() -> None:
@@ -116,10 +127,10 @@ async def test_a_failing_chore_rests_longer_each_time_whoever_wakes_it() -> None
     work = Work(*(RuntimeError("no") for _ in range(100)))
     chore = Chore("failing longer", 0.05, work)
     async with running([chore]):
-        for _ in range(50):
-            chore.wake()
-            await asyncio.sleep(0.01)
-        assert work.calls <= 4  # at 0, 0.1, 0.3 and 0.7 seconds
+        waking = asyncio.create_task(keep_waking(chore))
+        await work.until(4)
+        waking.cancel()
+    assert all(gap >= least for gap, least in zip(work.gaps(), (0.1, 0.2, 0.4), strict=False))
 
 
 async def test_stop_lets_work_end_and_interrupts_rest() -> None:
@@ -146,8 +157,8 @@ async def test_chores_are_counted() -> None:
 
 
 @pytest.fixture
-async def two(database_url: str) -> AsyncIterator[tuple[Db, Db]]:
-    here, there = await Db.connect(database_url), await Db.connect(database_url)
+async def two(module_database_url: str) -> AsyncIterator[tuple[Db, Db]]:
+    here, there = await Db.connect(module_database_url), await Db.connect(module_database_url)
     yield here, there
     await here.close()
     await there.close()

@@ -13,11 +13,11 @@ from tongbao.kit.signals import Signals
 
 
 @pytest.fixture
-async def start(database_url: str) -> AsyncIterator[Callable[[], Awaitable[Signals]]]:
+async def start(module_database_url: str) -> AsyncIterator[Callable[[], Awaitable[Signals]]]:
     running = []
 
     async def start_one() -> Signals:
-        running.append(Signals(database_url))
+        running.append(Signals(module_database_url))
         await running[-1].start()
         return running[-1]
 
@@ -57,10 +57,10 @@ async def test_one_s_own_signal_is_heard_once(start: Start) -> None:
     assert heard == ["", "from there"]
 
 
-async def test_what_is_said_together_travels_together(start: Start, database_url: str) -> None:
+async def test_what_is_said_together_travels_together(start: Start, module_database_url: str) -> None:
     here = await start()
     payloads: list[str] = []
-    ear = await asyncpg.connect(database_url)
+    ear = await asyncpg.connect(module_database_url)
     await ear.add_listener("tongbao", lambda *notice: payloads.append(notice[3]))
     for number in range(1000):
         here.send("orders", f"ord{number % 500:026}")
@@ -84,9 +84,9 @@ async def test_a_waiter_who_hears_is_told_so(start: Start) -> None:
     assert await waiting is True
 
 
-async def test_a_broken_connection_is_mended(start: Start, database_url: str) -> None:
+async def test_a_broken_connection_is_mended(start: Start, module_database_url: str) -> None:
     here, there = await start(), await start()
-    killer = await asyncpg.connect(database_url)
+    killer = await asyncpg.connect(module_database_url)
     killed = await killer.fetch(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE application_name = 'tongbao signals' AND datname = current_database()"

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.sandbox.client import Control, Merchant, Receiver, exchange, free_base_port
-from tests.sandbox.conftest import Start
+from tests.sandbox.process import started
 
 
 def run(*options: str) -> subprocess.CompletedProcess[str]:
@@ -36,9 +36,9 @@ def test_an_occupied_port_is_named_with_the_cure(offset: int) -> None:
     assert "Traceback" not in ended.stderr
 
 
-def test_it_is_up_in_a_moment(start: Start) -> None:
+def test_it_is_up_in_a_moment() -> None:
     before = time.monotonic()
-    with start() as control:
+    with started() as control:
         assert control.get("/credentials")
         assert time.monotonic() - before < 5
 
@@ -67,10 +67,10 @@ def test_a_signal_stops_it_even_with_requests_and_deliveries_under_way(number: s
         assert process.stderr.read() == ""
 
 
-def test_the_state_file_brings_everything_back(start: Start, tmp_path: Path, receiver: Receiver) -> None:
+def test_the_state_file_brings_everything_back(tmp_path: Path, receiver: Receiver) -> None:
     receiver.reply = lambda letter: 500
     state = tmp_path / "sandbox.json"
-    with start("--state", state) as control:
+    with started("--state", state) as control:
         before = everything(control)
         merchant = control.merchant()
         paid, open_order = merchant.order(notify_url=receiver.url), merchant.order()
@@ -85,7 +85,7 @@ def test_the_state_file_brings_everything_back(start: Start, tmp_path: Path, rec
     assert stat.S_IMODE(state.stat().st_mode) == 0o600
     assert [path.name for path in tmp_path.iterdir()] == ["sandbox.json"]
     receiver.reply = lambda letter: 204
-    with start("--state", state) as control:
+    with started("--state", state) as control:
         again = control.merchant()
         kept = {name for name in before if not name.endswith("base_url")}
         assert {name: again.credentials[name] for name in kept} == {name: before[name] for name in kept}
@@ -127,8 +127,8 @@ def test_an_unreadable_state_file_is_refused_and_left_alone(tmp_path: Path, cont
     assert state.read_text() == content
 
 
-def test_the_clock_offset_option_moves_the_clock(start: Start) -> None:
-    with start("--clock-offset", "-1000") as control:
+def test_the_clock_offset_option_moves_the_clock() -> None:
+    with started("--clock-offset", "-1000") as control:
         assert control.get("/clock")["offset_seconds"] == -1000
         merchant = control.merchant()
         assert merchant.call("GET", "/v3/certificates").status == 401

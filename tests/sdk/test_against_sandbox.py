@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import os
+import asyncio
+import json
 
 import pytest
 
 from tests.sdk.conftest import Npm
+from tests.town import Shop, shop, town
 
-NEEDED = ("TONGBAO_URL", "TONGBAO_API_KEY", "SANDBOX_CONTROL_URL")
-
-
-@pytest.fixture
-def running() -> dict[str, str]:
-    """Where the server and the sandbox run, and a key of a merchant who has the sandbox's app and account."""
-    missing = [name for name in NEEDED if name not in os.environ]
-    if missing:
-        pytest.skip(f"NOTHING TO PAY AGAINST: {', '.join(missing)} not set")
-    return {name: os.environ[name] for name in NEEDED}
+__all__ = ["shop", "town"]
 
 
-def test_the_sdk_pays_cancels_and_survives_a_lost_notification(npm: Npm, running: dict[str, str]) -> None:
-    npm("run", "build")
-    npm("run", "test:sandbox", **running)
+@pytest.mark.timeout(600)
+async def test_the_sdk_pays_cancels_survives_a_lost_notification_and_the_books_hold(npm: Npm, shop: Shop) -> None:
+    running = {
+        "TONGBAO_URL": shop.town.url,
+        "TONGBAO_API_KEY": shop.api_key,
+        "SANDBOX_CONTROL_URL": shop.town.control_url,
+        "SANDBOX_CREDENTIALS": json.dumps(shop.credentials),
+    }
+    await asyncio.to_thread(npm, "run", "build")
+    await asyncio.to_thread(npm, "run", "test:sandbox", **running)
+    await shop.books_hold()

@@ -34,10 +34,3 @@ def test_the_lock_pins_by_hash_and_names_no_address() -> None:
     assert locked
     assert [name for name, package in locked.items() if "resolved" in package] == []
     assert [name for name, package in locked.items() if not package["integrity"].startswith("sha512-")] == []
-
-
-def test_the_readmes_have_the_same_parts() -> None:
-    def shape(name: str) -> list[str]:
-        return re.findall(r"^(#+ |```\w+)", (SDK / name).read_text(), re.MULTILINE)
-
-    assert shape("README.md") == shape("README.zh-CN.md")

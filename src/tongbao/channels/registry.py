@@ -51,8 +51,8 @@ def open_channel(
 ) -> Channel:
     """A channel bound to one merchant account; `settings` holds its public and secret fields together.
 
-    Keys are parsed here, once, and that costs milliseconds: keep the channel and use it again. Raises Refusal
-    `unknown_channel`, or `invalid_account` as `validate_account` does.
+    Keys are parsed here, once: keep the channel and use it again. The settings must have passed `validate_account` when
+    they were entered; what is found wrong all the same is refused like there. Raises Refusal `unknown_channel` too.
     """
     return _gateway(name).open_channel(settings, transport, clock)
 

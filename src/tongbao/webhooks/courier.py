@@ -92,10 +92,14 @@ class Courier:
             self._staff(lane)
         return len(parcels)
 
-    async def finish(self) -> None:
-        """Wait until nothing is being sent and every result is written."""
-        while self._sending or self._recording:
-            await asyncio.gather(*self._sending, *filter(None, [self._recording]))
+    async def finish(self, within_seconds: float = 60) -> None:
+        """Send what is held and write every result. What takes longer is broken off, and sent again by another."""
+        if self._sending:
+            _, late = await asyncio.wait(self._sending, timeout=within_seconds)
+            for task in late:
+                task.cancel()
+        if self._recording:
+            await self._recording
 
     def _lane(self, row: Row) -> _Lane:
         lane = self._lanes.get(row["endpoint_id"])

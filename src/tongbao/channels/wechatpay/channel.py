@@ -154,10 +154,10 @@ class WeChatPay:
             async with request as response:
                 return response.status, response.headers, await response.read()
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise Unavailable("unreachable", type(error).__name__) from error
+            raise Unavailable("unreachable", type(error).__name__) from None
         except (aiohttp.ClientError, TimeoutError) as error:
             # From here on the request may have arrived, whatever broke afterwards.
-            raise Uncertain("no_answer", type(error).__name__) from error
+            raise Uncertain("no_answer", type(error).__name__) from None
 
     def _authorization(self, method: str, target: str, body: bytes) -> str:
         account, timestamp, nonce = self._account, self._timestamp(), _nonce()

@@ -1,0 +1,256 @@
+"""What the rows have in common: one PostgreSQL, one sandbox, one load generator; and the servers that are measured."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, LiteralString
+from urllib.request import Request, urlopen
+
+import orjson
+import psycopg
+
+from bench import opponents, store
+from bench.processes import ROOT, BenchError, Server, cpu_seconds, free_port, parent_of, serving, stop
+from tongbao import merchants, webhooks
+from tongbao.kit import clock, embedded, migrate
+from tongbao.kit.db import Db
+from tongbao.kit.sealing import new_master_key, sealer_from_text
+from tongbao_sandbox import persistence
+from tongbao_sandbox.gateway import Address
+from tongbao_sandbox.wechat import credentials
+from tongbao_sandbox.wechat.credentials import Merchant
+
+CONNECTIONS = 10
+"""To the database, for each server and for pgbench."""
+
+_ACCOUNT_FIELDS = (
+    "base_url",
+    "mchid",
+    "merchant_serial",
+    "merchant_private_key_pem",
+    "apiv3_key",
+    "platform_public_key_id",
+    "platform_public_key_pem",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """`merchant` holds the sandbox's own keys, so that the bench can sign notifications before they are needed;
+    `papers` are what a merchant's developer knows of it."""
+
+    folder: Path
+    database_url: str = field(repr=False)
+    postmaster: int
+    sandbox: Server
+    merchant: Merchant = field(repr=False)
+    papers: Mapping[str, Any] = field(repr=False)
+    load: Load
+    receiver: Server
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """A server under measurement, the headers its merchant sends, and what an order is to it."""
+
+    server: Server
+    database_url: str = field(repr=False)
+    orders_url: str
+    notify_url: str
+    headers: Mapping[str, str] = field(repr=False)
+    order: Mapping[str, Any]
+    payment: Mapping[str, Any]
+    paid_status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """The load generator."""
+
+    process: subprocess.Popen[bytes]
+
+    def run(self, kind: str, **job: Any) -> dict[str, Any]:
+        """Have it do one job. Raises BenchError for anything but the expected answers."""
+        assert self.process.stdin and self.process.stdout
+        self.process.stdin.write(orjson.dumps({"kind": kind, **job}) + b"\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        result: dict[str, Any] = orjson.loads(line) if line else {"error": "the load generator has ended"}
+        if "error" in result:
+            raise BenchError(result["error"])
+        return result
+
+
+@contextmanager
+def opened() -> Iterator[Stage]:
+    """Set up everything that the rows share; stopped and removed at the end of the block."""
+    folder = Path(tempfile.mkdtemp(prefix="tongbao-bench-"))
+    folder.chmod(0o711)  # under root PostgreSQL runs as `nobody`, who must be able to enter
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder)
+        postgres = stack.enter_context(embedded.start(folder / "postgres"))
+        with psycopg.connect(postgres.url) as connection:
+            postmaster = parent_of(store.postmaster_child(connection))
+        sandbox, merchant, papers = stack.enter_context(_sandbox(folder))
+        port = free_port()
+        command = [sys.executable, "-m", "bench.receiver", str(port)]
+        receiver = stack.enter_context(serving("receiver", command, port, folder / "receiver.log"))
+        load = stack.enter_context(_load())
+        yield Stage(folder, postgres.url, postmaster, sandbox, merchant, papers, load, receiver)
+
+
+@contextmanager
+def tongbao(stage: Stage, name: LiteralString, *, with_worker: bool) -> Iterator[Shop]:
+    """Tongbao as `tongbao serve` runs it, on a fresh database, with one merchant whose webhooks the receiver takes."""
+    url, master_key, port = store.create_database(stage.database_url, name), new_master_key("bench"), free_port()
+    migrate.apply(url)
+    account_id, api_key = asyncio.run(_seeded(stage, url, master_key))
+    environment = {
+        "TONGBAO_DATABASE_URL": url,
+        "TONGBAO_DATABASE_CONNECTIONS": str(CONNECTIONS),
+        "TONGBAO_PORT": str(port),
+        "TONGBAO_PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "TONGBAO_MASTER_KEYS": master_key,
+        "TONGBAO_ALLOW_PRIVATE_WEBHOOKS": "yes",
+    }
+    command = [str(Path(sys.executable).with_name("tongbao")), "serve", *([] if with_worker else ["--no-worker"])]
+    with serving("tongbao", command, port, stage.folder / f"{name}.log", environment) as server:
+        app_id = stage.papers["appid"]
+        code = ask("POST", stage.sandbox.url + "/wechat/buyer/login", {"appid": app_id})["code"]
+        login = {"host": "wechat", "app_id": app_id, "code": code}
+        buyer_id = ask("POST", server.url + "/v1/sessions", login)["buyer_id"]
+        yield Shop(
+            server,
+            url,
+            orders_url=server.url + "/v1/orders",
+            notify_url=f"{server.url}/notify/wechatpay/{account_id}",
+            headers={"Authorization": f"Bearer {api_key}"},
+            order={"amount": 1800, "subject": "Latte, large", "buyer": buyer_id},
+            payment={"payment": {"channel": "wechatpay", "method": "jsapi"}},
+            paid_status="paid",
+        )
+
+
+@contextmanager
+def tutorial(stage: Stage, name: LiteralString) -> Iterator[Shop]:
+    """The tutorial server, on a fresh database of the same PostgreSQL, for the same merchant of the sandbox."""
+    url, port = store.create_database(stage.database_url, name), free_port()
+    settings = {name: stage.papers[name] for name in (*_ACCOUNT_FIELDS, "appid")} | {
+        "database_url": url.replace("postgresql://", "postgresql+psycopg://", 1),
+        "connections": CONNECTIONS,
+        "notify_url": f"http://127.0.0.1:{port}/notify",
+        "port": port,
+    }
+    file = stage.folder / f"{name}.json"
+    file.write_bytes(orjson.dumps(settings))
+    command = [opponents.python(), str(ROOT / "bench" / "tutorial_server.py"), str(file)]
+    with serving("the tutorial server", command, port, stage.folder / f"{name}.log") as server:
+        yield Shop(
+            server,
+            url,
+            orders_url=server.url + "/orders",
+            notify_url=server.url + "/notify",
+            headers={},
+            order={"amount": 1800, "subject": "Latte, large"},
+            payment={"openid": stage.papers["openid"]},
+            paid_status="SUCCESS",
+        )
+
+
+@contextmanager
+def empty(stage: Stage) -> Iterator[Server]:
+    """The empty handler."""
+    port = free_port()
+    command, environment = [sys.executable, "-m", "bench.empty_server"], {"TONGBAO_PORT": str(port)}
+    with serving("the empty handler", command, port, stage.folder / "empty.log", environment) as server:
+        yield server
+
+
+@dataclass(slots=True)
+class Meter:
+    """What happened between the beginning and the end of a `metered` block."""
+
+    server_cpu_seconds: float = 0.0
+    postgres_cpu_seconds: float = 0.0
+
+
+@contextmanager
+def metered(stage: Stage, server: Server | None) -> Iterator[Meter]:
+    """Measure the processor time of a server's processes, and of PostgreSQL's apart."""
+    meter, pids = Meter(), (server.pid,) if server else ()
+    before = cpu_seconds(*pids), cpu_seconds(stage.postmaster)
+    yield meter
+    meter.server_cpu_seconds = cpu_seconds(*pids) - before[0]
+    meter.postgres_cpu_seconds = cpu_seconds(stage.postmaster) - before[1]
+
+
+def arrivals(stage: Stage, count: int) -> dict[str, float]:
+    """When the first webhook of each order reached the receiver, once they all have. Raises BenchError if they do not."""
+    deadline = time.monotonic() + 30
+    while len(known := ask("GET", stage.receiver.url + "/")) < count:
+        if time.monotonic() > deadline:
+            raise BenchError(f"{len(known)} of {count} webhooks were delivered")
+        time.sleep(0.05)
+    ask("GET", stage.receiver.url + "/?anew")
+    return {str(order_id): float(at) for order_id, at in known.items()}
+
+
+def ask(method: str, url: str, body: object = None) -> Any:
+    """One exchange of JSON."""
+    data = orjson.dumps(body) if body is not None else None
+    with urlopen(Request(url, data, {"Content-Type": "application/json"}, method=method), timeout=30) as answer:
+        return orjson.loads(answer.read())
+
+
+@contextmanager
+def _sandbox(folder: Path) -> Iterator[tuple[Server, Merchant, Mapping[str, Any]]]:
+    """The sandbox, from a state that we make, whose notifications come only when they are asked for."""
+    app, port, state = credentials.new_app(), free_port(3), folder / "sandbox.json"
+    merchant = Merchant(credentials.new_merchant([app.appid], time.time()))
+    persistence.save(state, {"gateways": {"wechat": {"apps": [app], "merchants": [merchant.papers]}}})
+    command = [sys.executable, "-m", "tongbao_sandbox", "--base-port", str(port), "--state", str(state)]
+    with serving("the sandbox", command, port, folder / "sandbox.log") as server:
+        ask("PUT", server.url + "/faults", {"wechat": {"notify": {"lose": 1}}})
+        yield server, merchant, credentials.published(merchant, app, Address("127.0.0.1", port))
+
+
+@contextmanager
+def _load() -> Iterator[Load]:
+    command = [sys.executable, "-m", "bench.load"]
+    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        yield Load(process)
+    finally:
+        stop(process)
+
+
+async def _seeded(stage: Stage, url: str, master_key: str) -> tuple[str, str]:
+    """Make the merchant; returns its account's id and an API key."""
+    sealer, papers = sealer_from_text(master_key), stage.papers
+    db = await Db.connect(url, size=1)
+    try:
+        async with db.tx() as tx:
+            merchant_id = (await merchants.create_merchant(tx, "Bench")).merchant_id
+        async with db.tx() as tx:
+            app = {"base_url": papers["miniprogram_base_url"]}
+            await merchants.add_app(tx, sealer, merchant_id, "wechat", papers["appid"], papers["app_secret"], app)
+        async with db.tx() as tx:
+            settings = {name: papers[name] for name in _ACCOUNT_FIELDS}
+            account = await merchants.add_account(tx, sealer, merchant_id, "wechatpay", settings)
+        async with db.tx() as tx:
+            _, api_key = await merchants.create_key(tx, merchant_id, "bench", None)
+        async with db.tx() as tx:
+            receiver_url = stage.receiver.url + "/webhooks"
+            await webhooks.add_endpoint(tx, sealer, merchant_id, receiver_url, allow_private=True, at=clock.now())
+    finally:
+        await db.close()
+    return account.account_id, api_key

@@ -1,0 +1,152 @@
+"""One payment without a browser, over HTTP alone, told step by step; then every invariant."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import aiohttp
+import click
+
+from tongbao import merchants, reconcile
+from tongbao.kit import clock
+from tongbao.kit.db import Db
+from tongbao.merchants import Account
+from tongbao.reconcile import Finding, GatewayBook
+from tongbao_demo.sandbox import Sandbox
+from tongbao_demo.seed import Keys
+
+_SHEET_FIELDS = {"timeStamp", "nonceStr", "package", "signType", "paySign"}
+_PATIENCE_SECONDS = 10.0
+
+
+class NotAsExpected(Exception):
+    """Some answer on the way is not what it should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Where the payment happens."""
+
+    http: aiohttp.ClientSession
+    db: Db
+    sandbox: Sandbox
+    server_url: str
+    keys: Keys
+
+
+async def walk(stage: Stage) -> bool:
+    """Pay one order and print its timeline, its ledger lines and every invariant. False if anything is wrong.
+
+    Raises NotAsExpected where the walk cannot go on.
+    """
+    began = time.monotonic()
+    order_id = await _pay_one_order(stage)
+    timeline = await _delivered_timeline(stage, order_id)
+    _print_timeline(timeline)
+    findings = await _settled_findings(stage)
+    _print_findings(findings)
+    sound = all(step["at"] for step in timeline["steps"]) and not any(finding.wrong for finding in findings)
+    click.echo(f"\n{'✓' if sound else '✗'} {time.monotonic() - began:.2f} s")
+    return sound
+
+
+async def _pay_one_order(stage: Stage) -> str:
+    """The buyer's whole way, as the mini-program goes it; returns the order's id once it is paid."""
+    login = await _ask(stage, "POST", "/demo/phone/login", 200)
+    app = {"host": "wechat", "app_id": stage.keys.app_id, "code": login["code"]}
+    session = await _ask(stage, "POST", "/v1/sessions", 201, app)
+    cart = {"buyer": session["buyer_id"], "lines": [{"id": "latte", "quantity": 2}, {"id": "jasmine", "quantity": 1}]}
+    order = await _ask(stage, "POST", "/demo/orders", 201, cart)
+    how = {"channel": "wechatpay", "method": "jsapi"}
+    started = await _ask(stage, "POST", f"/v1/orders/{order['id']}/payments", 201, how, session["token"])
+    sheet = started["client_params"]
+    if set(sheet) != _SHEET_FIELDS or not sheet["package"].startswith("prepay_id=") or sheet["signType"] != "RSA":
+        raise NotAsExpected(f"client_params are not what wx.requestPayment takes: {sorted(sheet)}")
+    # The pretend WeChat checks the merchant's signature over the sheet before it pays, as the real one does.
+    await _ask(stage, "POST", "/demo/phone/pay", 200, sheet)
+    paid = await _ask(stage, "GET", f"/v1/orders/{order['id']}?wait=25", 200, token=session["token"])
+    if paid["status"] != "paid":
+        raise NotAsExpected(f"order {order['id']} is {paid['status']}, not paid")
+    return str(order["id"])
+
+
+async def _delivered_timeline(stage: Stage, order_id: str) -> dict[str, Any]:
+    """The timeline, once the shop has verified the webhook and Tongbao has noted that it arrived."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        timeline: dict[str, Any] = await _ask(stage, "GET", f"/demo/timeline/{order_id}", 200)
+        if timeline["is_brewing"] and timeline["steps"][-1]["at"]:
+            return timeline
+        await asyncio.sleep(0.05)
+    raise NotAsExpected(f"the webhook of order {order_id} was not delivered within {_PATIENCE_SECONDS:g} s")
+
+
+async def _settled_findings(stage: Stage) -> list[Finding]:
+    """Every invariant; again for a while if one fails, for an earlier run may have left a payment to the chase."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        findings = await reconcile.check_books(stage.db, clock.now())
+        findings.append(await reconcile.compare_with_gateway(stage.db, await _account(stage), await _book(stage)))
+        if not any(finding.wrong for finding in findings) or time.monotonic() > deadline:
+            return findings
+        await asyncio.sleep(0.5)
+
+
+async def _account(stage: Stage) -> Account:
+    accounts = await merchants.list_accounts(stage.db, stage.keys.merchant_id)
+    return next(account for account in accounts if account.account_id == stage.keys.account_id)
+
+
+async def _book(stage: Stage) -> GatewayBook:
+    """The sandbox's own money book, fen per attempt."""
+    book = await stage.sandbox.ask(stage.http, "GET", "/wechat/book")
+    held: defaultdict[str, int] = defaultdict(int)
+    for line in book["lines"]:
+        held[line["out_trade_no"]] += line["amount"]
+    return GatewayBook(book["mchid"], held)
+
+
+async def _ask(
+    stage: Stage, method: str, path: str, expected_status: int, body: object = None, token: str | None = None
+) -> Any:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    async with stage.http.request(method, stage.server_url + path, json=body, headers=headers) as answer:
+        if answer.status != expected_status:
+            raise NotAsExpected(f"{method} {path} answered {answer.status}: {await answer.text()}")
+        return await answer.json()
+
+
+def _print_timeline(timeline: Mapping[str, Any]) -> None:
+    click.echo(f"\n{timeline['order_id']}\n")
+    first = _moment(timeline["steps"][0]["at"])
+    for step in timeline["steps"]:
+        when = "—".center(25)
+        if step["at"]:
+            at = _moment(step["at"])
+            when = f"{at:%H:%M:%S}.{at.microsecond // 1000:03} {(at - first).total_seconds() * 1000:+9.1f} ms"
+        click.echo(f"{step['step']:3}  {when}  {step['title']['zh']} · {step['title']['en']}")
+    click.echo("\n借 debit / 贷 credit")
+    for line in timeline["ledger"]:
+        yuan = f"{line['amount'] // 100}.{line['amount'] % 100:02}"
+        click.echo(f"     {line['debit_account']} / {line['credit_account']}  {yuan} {line['currency']}")
+    click.echo("\nWebhook")
+    for event in timeline["webhooks"]:
+        click.echo(f"  ✓  {event['body']['type']} {event['id']}")
+
+
+def _print_findings(findings: Sequence[Finding]) -> None:
+    click.echo("\n账目核对 Invariants")
+    for finding in findings:
+        click.echo(f"  {'✗' if finding.wrong else '✓'}  {finding.number:2}  {finding.name}")
+        for wrong in finding.wrong:
+            click.echo(f"         {wrong}")
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
