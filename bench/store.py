@@ -16,6 +16,12 @@ def create_database(url: str, name: LiteralString) -> str:
     return _beside(url, name)
 
 
+def analyze(url: str) -> None:
+    """Let the planner know what is in the tables, as autovacuum does within a minute of their first rows."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("ANALYZE")
+
+
 def postmaster_child(connection: psycopg.Connection) -> int:
     """The pid of the server process behind a connection."""
     row = connection.execute("SELECT pg_backend_pid()").fetchone()

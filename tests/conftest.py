@@ -19,18 +19,31 @@ from tools import chromium
 FreshDatabase = Callable[[], AbstractContextManager[str]]
 
 
+@contextmanager
+def _open_folder() -> Iterator[Path]:
+    """Unlike pytest's own folders one that anybody can enter: under root, PostgreSQL runs as `nobody`."""
+    folder = Path(tempfile.mkdtemp(prefix="tongbao-tests-"))
+    folder.chmod(0o711)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def data_folder() -> Iterator[Path]:
+    """A folder for one test in which an embedded PostgreSQL, or the whole of Tongbao, can live."""
+    with _open_folder() as folder:
+        yield folder
+
+
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """A PostgreSQL for this test session alone, not durable. Its database `tongbao` carries the migrated schema; it is
     the template of all others, so nobody else may be connected to it."""
-    folder = Path(tempfile.mkdtemp(prefix="tongbao-tests-"))
-    folder.chmod(0o711)  # under root PostgreSQL runs as `nobody`, who must be able to enter
-    try:
-        with embedded.start(folder / "postgres", durable=False) as running:
-            migrate.apply(running.url)
-            yield running.url
-    finally:
-        shutil.rmtree(folder)
+    with _open_folder() as folder, embedded.start(folder / "postgres", durable=False) as running:
+        migrate.apply(running.url)
+        yield running.url
 
 
 @pytest.fixture(scope="session")

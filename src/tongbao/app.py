@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
@@ -102,16 +103,30 @@ def create_app(
     return app
 
 
+class Server(uvicorn.Server):
+    """One process's server: it serves until SIGINT or SIGTERM, and then lets us put things away.
+
+    uvicorn raises the signal again once it has stopped, which would end the process with the database still running.
+    """
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop serving at these signals, for as long as we serve."""
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
 async def serve(settings: Settings, *, with_worker: bool) -> None:
     """Serve in this process until SIGINT or SIGTERM."""
     configure_logging(settings)
     async with database(settings) as url:
-        await serve_app(create_app(settings, url=url, with_worker=with_worker), settings)
-
-
-async def serve_app(app: FastAPI, settings: Settings) -> None:
-    """Run uvicorn for one application until SIGINT or SIGTERM."""
-    await uvicorn.Server(server_config(app, settings)).serve()
+        app = create_app(settings, url=url, with_worker=with_worker, is_stopping=lambda: server.should_exit)
+        server = Server(server_config(app, settings))
+        await server.serve()
 
 
 def server_config(app: FastAPI | str, settings: Settings, workers: int = 1) -> uvicorn.Config:

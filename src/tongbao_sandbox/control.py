@@ -47,7 +47,7 @@ class Control:
         """Answer one request."""
         command = f"{request.method} {request.path}"
         if command == "GET /":
-            page = front_page(self._address, self._gateways.values(), sorted(self._commands))
+            page = front_page(self._address, self._gateways.values(), self._commands)
             return web.Response(text=page, content_type="text/html")
         try:
             act = self._find(command, request.path)
@@ -68,13 +68,16 @@ class Control:
         raise ControlError(404, "path_unknown", f"nothing at {path}; GET / lists what there is")
 
     async def _credentials(self, wish: Mapping[str, Any]) -> object:
+        """Every gateway's test merchant: enough to configure any SDK."""
         return {name: gateway.credentials() for name, gateway in self._gateways.items()}
 
     async def _read_faults(self, wish: Mapping[str, Any]) -> object:
+        """How often each gateway misbehaves, and how."""
         return {name: dial.reading() for name, dial in self._dials.items()}
 
     async def _set_faults(self, wish: Mapping[str, Any]) -> object:
-        """Replaces every gateway's dial; a gateway that is not named gets fair weather."""
+        """`{gateway: {"notify": {fault: probability}, "api": {…}, "seed"}}` replaces every gateway's dial; what is
+        not named does not happen."""
         unknown = sorted(set(wish) - set(self._dials))
         if unknown:
             raise ControlError(400, "faults_unreadable", f"no such gateway: {', '.join(unknown)}")
@@ -88,10 +91,11 @@ class Control:
         return await self._read_faults({})
 
     async def _read_clock(self, wish: Mapping[str, Any]) -> object:
+        """The sandbox's present, and how far it is from real time."""
         return {"now": utc(self._clock.now()), "offset_seconds": self._clock.offset_seconds}
 
     async def _set_clock(self, wish: Mapping[str, Any]) -> object:
-        """`{"offset_seconds"}` from real time, or `{"advance_seconds"}` from where it is."""
+        """`{"offset_seconds"}` from real time, or `{"advance_seconds"}` from where it is; retries then due go out."""
         match wish:
             case {"offset_seconds": int() | float() as offset, **rest} if not rest:
                 pass
@@ -105,6 +109,7 @@ class Control:
         return await self._read_clock({})
 
     async def _reset(self, wish: Mapping[str, Any]) -> object:
+        """Forget orders, money, deliveries, log and faults; back to real time. Credentials stay."""
         for gateway in self._gateways.values():
             await gateway.reset()
         for dial in self._dials.values():
@@ -114,7 +119,7 @@ class Control:
         return {}
 
     async def _read_log(self, wish: Mapping[str, Any]) -> object:
-        """`?since=n&limit=n`, and `kind=`, `out_trade_no=` or any other fact to look for."""
+        """`?since=n&limit=n`, and `kind=`, `out_trade_no=` or any other field to look for, oldest first."""
         try:
             since, limit = int(wish.get("since", 0)), int(wish.get("limit", LOG_LIMIT))
         except ValueError:

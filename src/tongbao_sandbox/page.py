@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from html import escape
 
-from tongbao_sandbox.gateway import Address, Gateway
+from tongbao_sandbox.gateway import Address, Command, Gateway
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -23,12 +23,15 @@ code{{background:#f3f3f3;padding:.1em .3em}}</style>
 """
 
 
-def front_page(address: Address, gateways: Iterable[Gateway], commands: Iterable[str]) -> str:
-    """The whole page."""
+def front_page(address: Address, gateways: Iterable[Gateway], commands: Mapping[str, Command]) -> str:
+    """The whole page; each command is explained by its docstring."""
     sites = "".join(
         f"<li>{escape(site.title)}: <code>{escape(address.url(site.port_offset))}</code></li>"
         for gateway in gateways
         for site in gateway.sites
     )
-    listed = "".join(f"<li><code>{escape(command)}</code></li>" for command in commands)
+    listed = "".join(
+        f"<li><code>{escape(command)}</code><br>{escape(' '.join((act.__doc__ or '').split()))}</li>"
+        for command, act in sorted(commands.items())
+    )
     return _PAGE.format(sites=sites, commands=listed)

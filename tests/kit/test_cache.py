@@ -85,7 +85,7 @@ async def test_one_who_gives_up_does_not_spoil_it_for_the_others(source: Source)
     assert first.cancelled()
 
 
-async def test_an_answer_that_was_under_way_when_all_was_forgotten_is_not_kept(source: Source) -> None:
+async def test_who_asks_after_all_was_forgotten_does_not_get_the_answer_that_was_under_way(source: Source) -> None:
     cache: Cache[str, str] = Cache()
     source.open.clear()
     before = asyncio.create_task(get(cache, source, "a"))
@@ -96,6 +96,17 @@ async def test_an_answer_that_was_under_way_when_all_was_forgotten_is_not_kept(s
     await source.questions.get()
     source.open.set()
     assert await after == "apricot"
+    assert await before == "apple"
+
+
+async def test_what_was_under_way_when_all_was_forgotten_is_asked_again(source: Source) -> None:
+    cache: Cache[str, str] = Cache()
+    source.open.clear()
+    before = asyncio.create_task(get(cache, source, "a"))
+    await source.questions.get()
+    source.values["a"] = "apricot"
+    cache.forget()
+    source.open.set()
     assert await before == "apple"
     assert await get(cache, source, "a") == "apricot"
 

@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -25,15 +24,12 @@ only_root = pytest.mark.skipif(not ROOT, reason="only root serves through anothe
 
 
 @pytest.fixture
-def folder() -> Iterator[Path]:
-    """A folder that `nobody` can enter, unlike pytest's own; whatever runs in it is stopped at the end."""
-    top = Path(tempfile.mkdtemp(prefix="tongbao-embedded-"))
-    top.chmod(0o711)
-    yield top / "postgres"
-    for record in top.rglob("lock"):
+def folder(data_folder: Path) -> Iterator[Path]:
+    """A folder for a server. Whatever still runs in it at the end is stopped."""
+    yield data_folder / "postgres"
+    for record in data_folder.rglob("lock"):
         with suppress(embedded.EmbeddedError):
             embedded.stop(record.parent)
-    shutil.rmtree(top)
 
 
 def ask(url: str, sql: str) -> object:

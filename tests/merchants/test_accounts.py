@@ -9,7 +9,7 @@ import pytest
 
 from tests.merchants.gateway import APIV3_KEY, Gateway, private_key_pem
 from tongbao import merchants
-from tongbao.kit.db import Db
+from tongbao.kit.db import Conflict, Db
 from tongbao.kit.errors import Refusal
 from tongbao.kit.sealing import SealBroken, Sealer, new_master_key, sealer_from_text
 from tongbao.merchants import Account, Directory, Merchant
@@ -176,6 +176,20 @@ async def test_two_changes_at_once_both_count(
     await asyncio.gather(change("timeout_seconds", 3), change("merchant_serial", "0A0B0C0D"))
     found, _ = await directory.account(account.account_id)
     assert (found.settings["timeout_seconds"], found.settings["merchant_serial"], found.version) == (3, "0A0B0C0D", 3)
+
+
+async def test_a_change_that_was_decided_on_what_is_not_there_any_more_is_not_written(
+    db: Db, sealer: Sealer, merchant: Merchant, gateway: Gateway
+) -> None:
+    account = await add_account(db, sealer, merchant, gateway.account_settings())
+    with pytest.raises(Conflict):
+        async with db.tx() as slow:
+            await merchants.update_account(
+                slow, sealer, merchant.merchant_id, account.account_id, {"timeout_seconds": 3}
+            )
+            await db.run(lambda tx: merchants.disable_account(tx, merchant.merchant_id, account.account_id))
+    [found] = await merchants.list_accounts(db, merchant.merchant_id)
+    assert (found.status, found.version) == ("disabled", 2)
 
 
 async def test_a_disabled_account_starts_nothing_but_is_still_found_by_its_id(

@@ -99,9 +99,11 @@ async def test_a_failing_gateway_is_asked_less_and_less_and_takes_no_key_away(
     assert await serials(db, account) == {gateway.certificates[0].serial}
 
 
-async def test_two_workers_ask_once(db: Db, directory: Directory, gateway: Gateway, account: Account) -> None:
+async def test_four_workers_ask_once(db: Db, directory: Directory, gateway: Gateway, account: Account) -> None:
     gateway.certificates = [certificate(0)]
     now = clock.now()
+    # Four connections are open before they start, so that all of them see the account due.
+    await asyncio.gather(*(db.fetch("SELECT pg_sleep(0.1)") for _ in range(4)))
     took = await asyncio.gather(*(merchants.refresh_platform_keys(db, directory, now) for _ in range(4)))
     assert (sum(took), gateway.asked) == (1, 1)
 

@@ -149,4 +149,5 @@ def test_the_front_page_lists_sites_and_commands(control: Control, merchant: Mer
     page = control.ask("GET", "/")
     assert page.headers["content-type"].startswith("text/html")
     assert merchant.credentials["base_url"] in page.body.decode()
-    assert "POST /wechat/buyer/pay" in page.body.decode()
+    for command in ("POST /wechat/buyer/pay</code><br>`{", "PUT /clock</code><br>`{", "GET /log</code><br>`?since"):
+        assert command in page.body.decode()

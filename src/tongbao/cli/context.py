@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -55,6 +57,8 @@ class Context:
 
     def stay(self, work: Coroutine[Any, Any, None]) -> None:
         """Do something that opens what it needs by itself and ends when told to. Raises Failure as `run` does."""
+        # However we are told to end, what was opened is put away: the embedded database above all.
+        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
         with _explained():
             asyncio.run(work)
 

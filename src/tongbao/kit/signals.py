@@ -18,6 +18,7 @@ _GATHER_SECONDS = 0.02
 _PAYLOAD_LIMIT_BYTES = 7900
 _QUEUE_LIMIT = 10_000
 _RECONNECT_SECONDS = (0.1, 5.0)
+_BROKEN = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 _CHANNEL = "tongbao"
 _NOTIFY = f"SELECT pg_notify('{_CHANNEL}', line) FROM unnest($1::text[]) AS line"
 
@@ -57,7 +58,7 @@ class Signals:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
-        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        with suppress(*_BROKEN):
             await self._flush()
         if self._connection:
             await self._connection.close(timeout=1)
@@ -122,7 +123,7 @@ class Signals:
                 if self._connection.is_closed():
                     await self._reconnect()
                 await self._flush()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except _BROKEN:
                 self._connection.terminate()
                 self._work.set()
             await asyncio.sleep(_GATHER_SECONDS)
@@ -131,7 +132,7 @@ class Signals:
         pause_seconds, longest_seconds = _RECONNECT_SECONDS
         _log.warning("signals_disconnected")
         while True:
-            with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            with suppress(*_BROKEN):
                 return await self._connect()
             await asyncio.sleep(pause_seconds)
             pause_seconds = min(2 * pause_seconds, longest_seconds)

@@ -98,6 +98,7 @@ class Courier:
             _, late = await asyncio.wait(self._sending, timeout=within_seconds)
             for task in late:
                 task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
         if self._recording:
             await self._recording
 
@@ -131,15 +132,15 @@ class Courier:
     def _rooms(self, lanes: list[_Lane]) -> list[tuple[str, str, int]]:
         """How much each lane may take now: a little ahead of its senders, nothing where nobody could be sending."""
         rooms: list[tuple[str, str, int]] = []
-        left, self._left_some = _PARCELS_AT_ONCE, False
+        share = max(_PARCELS_AT_ONCE // (len(lanes) or 1), _SENDERS_PER_LANE)
+        self._left_some = False
         for lane in lanes:
-            ahead = 1 if lane.failing else _QUEUE
+            ahead = 1 if lane.failing else min(share, _QUEUE)
             hands = lane.senders or len(self._sending) + len(rooms) < _SENDERS
-            room = min(ahead - lane.senders - len(lane.queue), left) if lane.keys and hands else 0
+            room = ahead - lane.senders - len(lane.queue) if lane.keys and hands else 0
             self._left_some |= room < ahead
             if room > 0:
                 rooms.append((lane.merchant_id, lane.endpoint_id, room))
-                left -= room
         return rooms
 
     def _staff(self, lane: _Lane) -> None:

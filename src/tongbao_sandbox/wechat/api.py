@@ -168,7 +168,7 @@ class PayApi:
             headers["Content-Type"] = "application/json; charset=utf-8" if reply.signed else "text/html"
         if merchant is not None and reply.signed:
             serial = merchant.answer_serial(call.headers.get("Wechatpay-Serial"))
-            timestamp, nonce = str(int(self._around.clock.now())), secrets.token_hex(16)
+            timestamp, nonce = str(int(self._around.clock.now())), signing.new_nonce()
             message = signing.answer_message(timestamp, nonce, reply.body)
             headers["Wechatpay-Nonce"] = nonce
             headers["Wechatpay-Serial"] = serial

@@ -13,9 +13,9 @@ from tongbao_sandbox.wechat.orders import SUCCESS, CannotPay, Order, Orders, tra
 
 
 class Buyer:
-    """Each verb takes `{"prepay_id"}`, `{"out_trade_no", "mchid"?}`, or what `wx.requestPayment` takes: then the
-    pay sheet's signature is checked as WeChat checks it. Each raises ControlError: 404 for an unknown order, 409 for
-    one that cannot be paid, with the reason as its code."""
+    """Each verb names its order by `{"prepay_id"}`, by `{"out_trade_no", "mchid"?}`, or by what `wx.requestPayment`
+    takes: then the pay sheet's signature is checked as WeChat checks it. Each raises ControlError: 404 for an unknown
+    order, 409 for one that cannot be paid, with the reason as its code."""
 
     def __init__(
         self, around: Surroundings, merchants: Mapping[str, Merchant], orders: Orders, courier: Courier
@@ -26,7 +26,8 @@ class Buyer:
         self._courier = courier
 
     async def pay(self, wish: Mapping[str, Any]) -> object:
-        """Pay; answers the transaction as a query does, and sends the notification."""
+        """`{"prepay_id"}`, `{"out_trade_no", "mchid"?}` or what wx.requestPayment takes: pay. Answers the transaction
+        as a query does, and sends the notification."""
         order, prepay_id = self._order(wish)
         self._pay(order, prepay_id)
         return self._notified(order)
@@ -52,11 +53,10 @@ class Buyer:
         return self._abandoned(wish, str(wish.get("reason", "insufficient balance")))
 
     async def notify(self, wish: Mapping[str, Any]) -> object:
-        """Send one crafted notification now, for any order, paid or not; answers the receiver's status and body.
-
-        `changes` override fields of the transaction before it is sealed and signed; `mutate` spoils the letter
-        afterwards (one of letters.SPOILINGS); `url` sends it elsewhere than the order says.
-        """
+        """`{"out_trade_no", "changes"?, "mutate"?, "url"?}`: send one crafted notification now, for any order, paid
+        or not; answers the receiver's status and body. `changes` override fields of the transaction before it is
+        sealed and signed; `mutate` spoils the letter afterwards (signature, timestamp, serial, body, aad, key,
+        amount, probe); `url` sends it elsewhere than the order says."""
         order, _ = self._order(wish)
         merchant = self._merchants[order.mchid]
         mutate, changes = str(wish.get("mutate", "none")), wish.get("changes", {})

@@ -145,7 +145,7 @@ class WeChat:
 
     def _named(self, wish: Mapping[str, Any]) -> Merchant:
         """The merchant a wish names, or the first. Raises ControlError."""
-        mchid = str(wish.get("mchid") or next(iter(self.merchants)))
+        mchid = str(wish.get("mchid", next(iter(self.merchants))))
         if mchid not in self.merchants:
             raise ControlError(404, "merchant_unknown", f"no such mchid: {mchid!r}")
         return self.merchants[mchid]

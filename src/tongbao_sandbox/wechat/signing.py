@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import secrets
-import string
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
@@ -15,7 +14,6 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 _PADDING = PKCS1v15()
 _HASH = SHA256()
-_ALPHABET = string.ascii_letters + string.digits
 
 
 def request_message(method: str, path: str, timestamp: str, nonce: str, body: bytes) -> bytes:
@@ -49,5 +47,5 @@ def seal(cipher: AESGCM, nonce: str, plaintext: bytes, associated_data: str) -> 
 
 
 def new_nonce(length: int = 32) -> str:
-    """A random string of letters and digits."""
-    return "".join(secrets.choice(_ALPHABET) for _ in range(length))
+    """A random string of so many characters (an even number)."""
+    return secrets.token_hex(length // 2)

@@ -71,8 +71,8 @@ class Item(Body):
 class PaymentRequest(Body):
     """How it shall be paid."""
 
-    channel: Name = Field(examples=["wechatpay"])
-    method: Name = Field(examples=["jsapi"])
+    channel: Name = Field(description="who moves the money")
+    method: Name = Field(description="one of the channel's methods")
 
 
 class OrderRequest(Body):

@@ -1,0 +1,119 @@
+/** Beside the phone: what happens behind it, as Tongbao and the shop tell it. */
+import { byId, h, yuan } from './dom.js'
+import { getTimeline } from './shop.js'
+import { either, t } from './words.js'
+
+const POLL_MILLISECONDS = 300
+const SETTLE = 7
+
+/** What happened on the phone: `{ name, at }`, by the phone's own clock. */
+let events = []
+let timeline = null
+let orderId = null
+let onNews = () => {}
+
+/** Note something that happened on the phone. */
+export function note(name) {
+  events.push({ name, at: Date.now() })
+  renderPanel()
+}
+
+/** Begin a new story. */
+export function forget() {
+  events = []
+  orderId = timeline = null
+  renderPanel()
+}
+
+/** Follow an order from now on; `told` hears whether the shop has been told that it is paid. */
+export function follow(id, told) {
+  orderId = id
+  onNews = told
+  poll(id)
+}
+
+/** Ask again and again while it is this order that is looked at, and there is something to come. */
+async function poll(id) {
+  while (orderId === id) {
+    try {
+      const news = await getTimeline(id)
+      if (orderId !== id) return
+      if (JSON.stringify(news) !== JSON.stringify(timeline)) {
+        timeline = news
+        renderPanel()
+        onNews(news.is_brewing)
+      }
+      if (news.is_brewing && news.deliveries.every(({ state }) => state === 'delivered')) return
+    } catch {
+      // The server is away for a moment, or for good: the page itself says so when it matters.
+    }
+    await new Promise((resolve) => setTimeout(resolve, POLL_MILLISECONDS))
+  }
+}
+
+export function renderPanel() {
+  const told = story()
+  byId('since').textContent = told.length ? clock(told[0].at) : ''
+  byId('steps').replaceChildren(...(told.length ? told.map(row) : [h('li', { class: 'empty' }, t('timeline_empty'))]))
+  byId('ledger').replaceChildren(...ledger(timeline?.ledger ?? []))
+  byId('webhooks').replaceChildren(...webhooks(timeline?.webhooks ?? []))
+}
+
+/** The phone's and the server's steps in the order they happened, each with its milliseconds since the first; then those still to come. */
+function story() {
+  const steps = (timeline?.steps ?? []).map(({ step, title, at, detail }) => ({ number: step, title: either(title), at, detail }))
+  let last = 0
+  const done = steps.filter(({ at }) => at).map((step) => {
+    // A step never comes before the one it follows from, whatever its rounded time says.
+    last = Math.max(last, Date.parse(step.at))
+    return { ...step, at: last }
+  })
+  const phone = events.map(({ name, at }) => ({ at, title: t(`event_${name}`) }))
+  const happened = [...phone, ...done].sort((one, other) => one.at - other.at)
+  const isSettled = done.some(({ number }) => number === SETTLE)
+  // What the rest has overtaken will not come: a notification that was lost.
+  const ahead = steps.filter(({ at }) => !at).map(({ number, title }) => ({ number, title, isSkipped: isSettled && number < SETTLE }))
+  return [...happened.map((each) => ({ ...each, since: each.at - happened[0].at })), ...ahead]
+}
+
+function row({ at, since, number, title, detail, isSkipped }) {
+  const kind = number ? (at ? 'done' : isSkipped ? 'skipped' : 'ahead') : 'phone'
+  return h(
+    'li',
+    { class: `step step_${kind}` },
+    h('span', { class: 'step__dot' }, number ? String(number) : ''),
+    h('span', { class: 'step__title' }, title, detail ? h('small', {}, detail) : null),
+    at ? h('time', { title: clock(at) }, `+${(since / 1000).toFixed(3)} s`) : null,
+  )
+}
+
+function ledger(lines) {
+  if (lines.length === 0) return [h('p', { class: 'empty' }, t('ledger_empty'))]
+  return lines.map(({ debit_account, credit_account, amount }) =>
+    h(
+      'div',
+      { class: 'posting' },
+      h('span', { class: 'posting__side' }, t('debit')), h('code', {}, debit_account), h('b', {}, yuan(amount)),
+      h('span', { class: 'posting__side' }, t('credit')), h('code', {}, credit_account), h('b', {}, yuan(amount)),
+    ),
+  )
+}
+
+function webhooks(events) {
+  if (events.length === 0) return [h('p', { class: 'empty' }, t('webhook_empty'))]
+  return events.map(({ id, body }) => {
+    const delivery = timeline.deliveries.find(({ event_id, state }) => event_id === id && state === 'delivered')
+    return h(
+      'div',
+      { class: 'webhook' },
+      h('p', {}, h('b', {}, body.type), h('span', { class: 'webhook__verified' }, `✓ ${t('verified')}`)),
+      h('p', { class: 'webhook__id' }, id, delivery ? ` · ${t('delivery', delivery)}` : ''),
+      h('pre', {}, JSON.stringify(body, null, 2)),
+    )
+  })
+}
+
+function clock(at) {
+  const moment = new Date(at)
+  return moment.toLocaleTimeString('en-GB') + '.' + String(moment.getMilliseconds()).padStart(3, '0')
+}
