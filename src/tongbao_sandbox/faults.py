@@ -26,9 +26,9 @@ class NotifyFaults:
 class ApiFaults:
     """What may happen to a request. At most one fault befalls a request, tried in this order.
 
-    `rate_limit`: refused with 429 before it is looked at. `server_error`: 5xx, and half of them have been applied all
-    the same. `apply_late`: 500 now, applied after `delay_seconds` of the sandbox's clock. `accept_then_time_out`:
-    applied, the answer held back for `delay_seconds` of real time, then the connection dropped.
+    `rate_limit`: refused with 429 before it is looked at. `server_error`: 500 or 502, and a third of them have been
+    applied all the same. `apply_late`: 500 now, applied after `delay_seconds` of the sandbox's clock.
+    `accept_then_time_out`: applied, the answer held back for `delay_seconds` of real time, then the connection dropped.
     """
 
     rate_limit: float = 0.0

@@ -43,7 +43,11 @@ def test_a_new_merchant_may_share_an_app(control: Control, merchant: Merchant) -
     "wish", [{"signing": "sm2"}, {"signing": []}, {"has_certificate": "no"}, {"mchid": "1"}, {"mchid": []}]
 )
 def test_an_unreadable_merchant_wish_is_refused(control: Control, wish: dict[str, Any]) -> None:
+    before = control.get("/wechat/merchants")
     assert control.ask("PUT", "/wechat/merchants", wish).status in (400, 404)
+    if "mchid" not in wish:
+        assert control.ask("POST", "/wechat/merchants", wish).status == 400
+    assert control.get("/wechat/merchants") == before
 
 
 def test_the_clock_moves_by_offset_and_by_advance(control: Control) -> None:

@@ -282,8 +282,8 @@ async def _not_prepared(db: Db, account: Account, channel: Channel, attempt: Att
         found = await store.attempt(tx, attempt.merchant_id, attempt.attempt_id)
         assert found is not None
         order, now_attempt = found
-        if now_attempt.state not in (AttemptState.CREATED, AttemptState.PENDING):
-            return
+        if now_attempt.state != AttemptState.CREATED:
+            return  # It was prepared once: the buyer may hold a token that still works, so the chase decides.
         write_failed(tx, order, now_attempt, error.code)
 
     await db.run(remember)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 
 from tongbao.web import api, notify, ops, problems
 from tongbao.web.api.store import purge
@@ -22,7 +23,7 @@ buyer's session token from the mini-program. Every POST takes an `Idempotency-Ke
 
 def create(version: str) -> FastAPI:
     """The web application, its `state.context` still to be set before it takes requests."""
-    app = FastAPI(title="Tongbao 通宝", version=version, description=_DESCRIPTION, redoc_url=None)
+    app: FastAPI = FastAPIOffline(title="Tongbao 通宝", version=version, description=_DESCRIPTION, redoc_url=None)
     problems.install(app)
     app.add_middleware(Metering)
     app.include_router(api.router)

@@ -61,7 +61,10 @@ export function renderPanel() {
 
 /** The phone's and the server's steps in the order they happened, each with its milliseconds since the first; then those still to come. */
 function story() {
-  const steps = (timeline?.steps ?? []).map(({ step, title, at, detail }) => ({ number: step, title: either(title), at, detail }))
+  const notice = timeline?.notices.at(-1)
+  const steps = (timeline?.steps ?? []).map(({ step, name, title, at, detail }) => {
+    return { number: step, title: either(title), at, detail: name === 'notice' && notice ? notice.verdict : detail }
+  })
   let last = 0
   const done = steps.filter(({ at }) => at).map((step) => {
     // A step never comes before the one it follows from, whatever its rounded time says.

@@ -211,7 +211,7 @@ def _json(call: Call) -> Any:
 
 
 def _check_query(query: str, known: set[str]) -> dict[str, str]:
-    """The query's parameters, each once and known. Raises Refusal."""
+    """The query's parameters, all of them known. Raises Refusal."""
     given = parse_qs(query, keep_blank_values=True)
     strangers = [f"/query/{name}" for name in given if name not in known]
     if strangers:

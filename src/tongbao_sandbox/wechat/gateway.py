@@ -128,20 +128,14 @@ class WeChat:
             raise ControlError(404, "app_unknown", f"no such appid: {appid!r}")
         # Generating keys takes 0.1 s, during which payments go on.
         papers = await asyncio.to_thread(credentials.new_merchant, [appid], self._around.clock.now())
-        merchant = self.add_merchant(papers)
-        return await self._change_merchant({**wish, "mchid": merchant.mchid})
+        _sign_as_wished(papers, wish)
+        return self._published(self.add_merchant(papers))
 
     async def _change_merchant(self, wish: Mapping[str, Any]) -> object:
         """`{"mchid"?, "signing"?: "certificate"|"public_key", "has_certificate"?}`: how the gateway signs for it."""
-        papers = self._named(wish).papers
-        signing = wish.get("signing", papers.signing)
-        has_certificate = wish.get("has_certificate", papers.has_certificate)
-        if signing not in (credentials.CERTIFICATE, credentials.PUBLIC_KEY) or not isinstance(has_certificate, bool):
-            raise ControlError(
-                400, "wish_unreadable", "signing is certificate or public_key, has_certificate a boolean"
-            )
-        papers.signing, papers.has_certificate = signing, has_certificate
-        return self._published(self.merchants[papers.mchid])
+        merchant = self._named(wish)
+        _sign_as_wished(merchant.papers, wish)
+        return self._published(merchant)
 
     def _named(self, wish: Mapping[str, Any]) -> Merchant:
         """The merchant a wish names, or the first. Raises ControlError."""
@@ -153,3 +147,13 @@ class WeChat:
     def _published(self, merchant: Merchant) -> dict[str, Any]:
         app = self.apps[merchant.papers.appids[0]]
         return credentials.published(merchant, app, self._around.address)
+
+
+def _sign_as_wished(papers: Papers, wish: Mapping[str, Any]) -> None:
+    """Change what a merchant's notifications are signed with, and whether it has a certificate. Raises ControlError."""
+    signing = wish.get("signing", papers.signing)
+    has_certificate = wish.get("has_certificate", papers.has_certificate)
+    if signing not in (credentials.CERTIFICATE, credentials.PUBLIC_KEY) or not isinstance(has_certificate, bool):
+        reason = "signing is certificate or public_key, has_certificate true or false"
+        raise ControlError(400, "wish_unreadable", reason)
+    papers.signing, papers.has_certificate = signing, has_certificate

@@ -91,6 +91,7 @@ class Courier:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._held.clear()
 
     def undelivered(self) -> list[Notification]:
         """Everything still on its way."""

@@ -44,11 +44,12 @@ def find(data: Path) -> Running | None:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         try:
-            pid, _, _, _, folder, *rest = (data / "postmaster.pid").read_text().splitlines()
+            # Its lines are pid, data, start, port, socket folder; later addresses, shared memory, state.
+            pid, _, _, _, folder, *later = (data / "postmaster.pid").read_text().splitlines()
         except (FileNotFoundError, ValueError):
             return None
         answers = _answers(Path(folder, _SOCKET))
-        if answers and rest[2:] and rest[2].strip() == "ready":
+        if answers and "ready" in "".join(later[2:]):
             return Running(int(pid), Path(folder))
         if not answers and not _is_postmaster(int(pid), data):
             return None
@@ -59,7 +60,8 @@ def find(data: Path) -> Running | None:
 def make(place: Place, durable: bool) -> None:
     """Make the cluster if there is none: under another name, renamed when it is whole, so that no half of it is used.
 
-    A name of its own, since the initdb of a starter that was killed may still be writing to the one before. The built-in C.UTF-8 sorts alike on every machine. The superuser gets no password, so it can never log in.
+    The name is new each time: the initdb of a starter that was killed may still be writing to the one before.
+    The built-in C.UTF-8 sorts alike on every machine. The superuser gets no password, so it can never log in.
     """
     if place.data.exists():
         return
@@ -217,5 +219,8 @@ def _write(path: Path, text: str, mode: int) -> None:
     new.unlink(missing_ok=True)
     new.touch(mode=mode)
     new.chmod(mode)
-    new.write_text(text)
+    with new.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
     new.replace(path)
