@@ -152,7 +152,7 @@ def tutorial(stage: Stage, name: LiteralString) -> Iterator[Shop]:
     }
     file = stage.folder / f"{name}.json"
     file.write_bytes(orjson.dumps(settings))
-    command = [opponents.python(), str(ROOT / "bench" / "tutorial_server.py"), str(file)]
+    command = [opponents.python(), "-m", "bench.tutorial_server", str(file)]
     with serving("the tutorial server", command, port, stage.folder / f"{name}.log") as server:
         yield Shop(
             server,

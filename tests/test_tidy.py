@@ -118,10 +118,8 @@ def test_the_checks_look_at_every_part_of_the_project(sources: list[Source]) -> 
 
 @pytest.mark.parametrize("folder", ["", "sdk/miniprogram"])
 def test_the_english_and_the_chinese_readme_are_in_step(folder: str) -> None:
-    english, chinese = (tidy.ROOT / folder / name for name in ("README.md", "README.zh-CN.md"))
-    assert tidy.readmes_agree(english.read_text("utf-8"), chinese.read_text("utf-8")), (
-        "their headings or commands differ"
-    )
+    english, chinese = ((tidy.ROOT / folder / name).read_text("utf-8") for name in ("README.md", "README.zh-CN.md"))
+    assert tidy.readmes_agree(english, chinese), "their headings or commands differ"
 
 
 def test_readmes_out_of_step_are_noticed() -> None:

@@ -2,128 +2,114 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
 
 import orjson
-from cryptography.hazmat.backends.openssl import backend
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
 from bench import opponents
 from bench.processes import ROOT, BenchError
 from bench.report import Line, Row
 from bench.rows.plan import Plan
+from bench.timing import microseconds
 from tongbao.channels.wechatpay import signing
 from tongbao.channels.wechatpay.signing import Sealed, TrustedKey
 from tongbao.kit import clock
+from tongbao_sandbox.gateway import Address
 from tongbao_sandbox.wechat import credentials, letters
 from tongbao_sandbox.wechat.credentials import Merchant
 
 _BODY_BYTES = 500
-_OPERATIONS = ("sign", "verify", "decrypt")
 
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """A request to sign, a notice to verify, a resource to open; as text for them, ready to use for us."""
-
-    private_key: RSAPrivateKey = field(repr=False)
-    message: bytes
-    headers: Mapping[str, str]
-    body: bytes
-    keys: Mapping[str, TrustedKey]
-    cipher: AESGCM = field(repr=False)
-    sealed: Sealed
-    text: Mapping[str, str] = field(repr=False)
+Acts = Mapping[str, Callable[[], object]]
+Times = dict[str, float]
 
 
 def measure(plan: Plan) -> Row:
-    """Time them in turn."""
-    sample, rounds = _sample(), []
-    python = opponents.python()
+    """Time them in turn. Where there is no `openssl` there is no floor."""
+    sample = _sample()
+    acts, python, openssl = _our_acts(sample), opponents.python(), shutil.which("openssl")
+    ours, floor, theirs = list[Times](), list[Times](), list[Times]()
     for number in range(plan.rounds):
-        plan.progress.step(f"sign, verify, decrypt: round {number + 1}")
-        rounds.append(
-            (
-                _ours(sample, plan.signing_seconds),
-                _openssl(len(sample.sealed.ciphertext) * 3 // 4),
-                _theirs(sample, python, plan.signing_seconds),
-            )
-        )
-    lines = []
-    for name in _OPERATIONS:
-        ours, floor, peer = (tuple(times[name] for times in side) for side in zip(*rounds, strict=True))
-        lines.append(Line("a", name, "µs", ours, floor, peer))
-    return Row(
-        f"(a) signing  [{backend.openssl_version_text()} in both Pythons]",
-        f"`openssl speed` of {_openssl_version()}",
-        "wechatpayv3 2.0.4",
-        tuple(lines),
-    )
+        plan.progress.step(f"(a) sign, verify, decrypt: round {number + 1}")
+        ours.append(microseconds(acts, plan.signing_seconds))
+        theirs.append(_their_times(sample, python, plan.signing_seconds))
+        floor += [_openssl_times(openssl, len(sample["ciphertext"]) * 3 // 4)] if openssl else []
+    lines = [
+        Line("a", f"{name}, once", "µs", *(tuple(times[name] for times in side) for side in (ours, floor, theirs)))
+        for name in acts
+    ]
+    version = subprocess.run([openssl, "version"], capture_output=True, text=True, check=True).stdout if openssl else ""
+    version = " ".join(version.split()[:2]) or "none on the PATH"
+    return Row("(a) signing", f"`openssl speed` ({version})", "wechatpayv3 2.0.4", tuple(lines))
 
 
-def _sample() -> Sample:
-    merchant = Merchant(credentials.new_merchant(["wx0"], time.time()))
-    body = letters.envelope(merchant, {"text": "x" * _BODY_BYTES}, time.time())
-    letter = letters.signed(merchant, body, time.time())
-    headers = {name.lower(): value for name, value in letter.headers.items()}
-    public_key = merchant.signers[headers["wechatpay-serial"]].public_key()
-    private_key = load_pem_private_key(merchant.papers.merchant_private_key_pem.encode(), None)
-    assert isinstance(private_key, RSAPrivateKey)
+def _sample() -> dict[str, str]:
+    """A request to sign, a notice to verify, a resource to open, and the keys for it: all as text."""
+    now, app = time.time(), credentials.new_app()
+    merchant = Merchant(credentials.new_merchant([app.appid], now))
+    papers = credentials.published(merchant, app, Address("127.0.0.1", 1))
+    letter = letters.signed(merchant, letters.envelope(merchant, {"text": "x" * _BODY_BYTES}, now), now)
     target = "/v3/pay/transactions/jsapi"
-    message = signing.request_message("POST", target, headers["wechatpay-timestamp"], "n" * 32, b"x" * _BODY_BYTES)
-    resource = orjson.loads(body)["resource"]
-    text = {
-        "private_key_pem": merchant.papers.merchant_private_key_pem,
-        "public_key_pem": credentials.public_pem(public_key),
-        "timestamp": headers["wechatpay-timestamp"],
-        "nonce": headers["wechatpay-nonce"],
-        "signature": headers["wechatpay-signature"],
-        "body": body.decode(),
-        "message": message.decode(),
-        "seal_nonce": resource["nonce"],
-        "ciphertext": resource["ciphertext"],
-        "associated_data": resource["associated_data"],
-        "apiv3_key": merchant.papers.apiv3_key,
-    }
-    sealed = Sealed(resource["nonce"], resource["associated_data"], resource["ciphertext"])
-    keys = {headers["wechatpay-serial"]: TrustedKey(public_key)}
-    return Sample(private_key, message, headers, body, keys, merchant.cipher, sealed, text)
-
-
-def _ours(sample: Sample, seconds: float) -> dict[str, float]:
-    now = clock.now()
-    if signing.find_doubt(sample.headers, sample.body, sample.keys, now):
-        raise BenchError("our own sample does not verify")
+    resource = orjson.loads(letter.body)["resource"]
     return {
-        "sign": _microseconds(lambda: signing.sign(sample.private_key, sample.message), seconds),
-        "verify": _microseconds(
-            lambda: signing.find_doubt(sample.headers, sample.body, sample.keys, now), seconds
-        ),
-        "decrypt": _microseconds(lambda: signing.unseal(sample.cipher, sample.sealed), seconds),
+        "private_key_pem": papers["merchant_private_key_pem"],
+        "public_key_pem": papers["platform_public_key_pem"],
+        "message": signing.request_message("POST", target, str(int(now)), "n" * 32, b"x" * _BODY_BYTES).decode(),
+        "body": letter.body.decode(),
+        "timestamp": letter.headers["Wechatpay-Timestamp"],
+        "nonce": letter.headers["Wechatpay-Nonce"],
+        "serial": letter.headers["Wechatpay-Serial"],
+        "signature": letter.headers["Wechatpay-Signature"],
+        "apiv3_key": papers["apiv3_key"],
+        "sealing_nonce": resource["nonce"],
+        "associated_data": resource["associated_data"],
+        "ciphertext": resource["ciphertext"],
     }
 
 
-def _theirs(sample: Sample, python: str, seconds: float) -> dict[str, float]:
-    with tempfile.NamedTemporaryFile() as file:
-        Path(file.name).write_text(json.dumps(sample.text))
-        command = [python, str(ROOT / "bench" / "crypto_opponent.py"), file.name, str(seconds)]
-        answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    times: dict[str, float] = json.loads(answer)
+def _our_acts(sample: Mapping[str, str]) -> Acts:
+    private_key = load_pem_private_key(sample["private_key_pem"].encode(), None)
+    public_key = load_pem_public_key(sample["public_key_pem"].encode())
+    assert isinstance(private_key, RSAPrivateKey)
+    cipher = credentials.AESGCM(sample["apiv3_key"].encode())
+    headers = {f"wechatpay-{name}": sample[name] for name in ("timestamp", "nonce", "serial", "signature")}
+    body, message, now = sample["body"].encode(), sample["message"].encode(), clock.now()
+    keys = {sample["serial"]: TrustedKey(public_key)}
+    sealed = Sealed(sample["sealing_nonce"], sample["associated_data"], sample["ciphertext"])
+    if signing.find_doubt(headers, body, keys, now):
+        raise BenchError("we do not accept our own sample")
+    return {
+        "sign": lambda: signing.sign(private_key, message),
+        "verify": lambda: signing.find_doubt(headers, body, keys, now),
+        "decrypt": lambda: signing.unseal(cipher, sealed),
+    }
+
+
+def _their_times(sample: Mapping[str, str], python: str, seconds: float) -> Times:
+    command = [python, "-m", "bench.signing_opponent", str(seconds)]
+    done = subprocess.run(command, cwd=ROOT, input=orjson.dumps(sample), capture_output=True, check=True)
+    times: Times = orjson.loads(done.stdout)
     return times
 
 
-def _openssl(sealed_bytes: int) -> dict[str, float]:
-    """`openssl speed` measures for whole seconds: one each."""
-    rsa = _speed("rsa2048", r"\+F2:\d+:2048:([\d.]+):([\d.]+)")
-    aes = _speed("-decrypt", "-bytes", str(sealed_bytes), "-evp", "aes-256-gcm", shape=r"\+F:\d+:AES-256-GCM:([\d.]+)")
-    return {"sign": 1e6 / rsa[0], "verify": 1e6 / rsa[1], "decrypt": 1e6 * sealed_bytes / aes[0]}
+def _openssl_times(openssl: str, sealed_bytes: int) -> Times:
+    """`openssl speed` measures for whole seconds: one for each."""
+    sign, verify = _openssl_speed(openssl, r"\+F2:\d+:2048:([\d.]+):([\d.]+)", "rsa2048")
+    options = ("-decrypt", "-bytes", str(sealed_bytes), "-evp", "aes-256-gcm")
+    (bytes_per_second,) = _openssl_speed(openssl, r"\+F:\d+:AES-256-GCM:([\d.]+)", *options)
+    return {"sign": 1e6 / sign, "verify": 1e6 / verify, "decrypt": 1e6 * sealed_bytes / bytes_per_second}
+
+
+def _openssl_speed(openssl: str, shape: str, *options: str) -> list[float]:
+    command = [openssl, "speed", "-mr", "-seconds", "1", *options]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    found = re.search(shape, said)
+    if found is None:
+        raise BenchError(f"`openssl speed` said something else than expected:\n{said}")
+    return [float(number) for number in found.groups()]

@@ -122,9 +122,7 @@ async def _run(choices: Choices) -> bool:
         credentials = (await gateways.ask(http, "GET", "/credentials"))["wechat"]
         keys = await seed(db, settings.sealer(), credentials, choices.server_url, choices.data / "demo.json")
         app = create_app(settings, url=url, with_worker=True, is_stopping=stop.is_set)
-        counter = shop.Shop(
-            choices.server_url, gateways.url, keys.app_id, keys.api_key, keys.webhook_secret, http
-        )
+        counter = shop.Shop(choices.server_url, gateways.url, keys.app_id, keys.api_key, keys.webhook_secret, http)
         app.mount("/demo", shop.create(counter))
         async with _serving(app, settings) as server:
             if choices.once:
@@ -223,4 +221,3 @@ def _row(chinese: str, english: str, value: str) -> str:
     """A line in columns. A terminal gives a Chinese character two of them."""
     wide = sum(unicodedata.east_asian_width(character) == "W" for character in chinese)
     return f"  {chinese}{' ' * (10 - len(chinese) - wide)}{english:<17}{value}"
-

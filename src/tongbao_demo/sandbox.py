@@ -42,7 +42,9 @@ class Sandbox:
     async def ended(self) -> None:
         """Waits for it to end, which it does not do by itself: raises SandboxFailed."""
         code = await self.process.wait()
-        raise SandboxFailed(f"The sandbox ended by itself (exit code {code}). The end of {self.log}:\n{_tail(self.log)}")
+        raise SandboxFailed(
+            f"The sandbox ended by itself (exit code {code}). The end of {self.log}:\n{_tail(self.log)}"
+        )
 
 
 @asynccontextmanager

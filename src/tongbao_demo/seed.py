@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -95,19 +96,17 @@ async def _account(db: Db, sealer: Sealer, merchant_id: str, credentials: Mappin
     async with db.tx() as tx:
         if ours is None:
             ours = await merchants.add_account(tx, sealer, merchant_id, _CHANNEL, settings)
-        elif settings.items() - merchants.open_settings(sealer, ours).items():
+        else:
             await merchants.update_account(tx, sealer, merchant_id, ours.account_id, settings)
     return ours.account_id
 
 
 async def _api_key(db: Db, merchant_id: str, file: Path) -> str:
     """The key in the file, if it opens this merchant's door, or a new one."""
-    try:
-        kept = str(orjson.loads(file.read_bytes())["api_key"])
+    with suppress(Refusal):
+        kept = _kept_key(file)
         if (await merchants.authenticate(db, kept, clock.now())).merchant_id == merchant_id:
             return kept
-    except (OSError, ValueError, LookupError, TypeError, Refusal):
-        pass
     async with db.tx() as tx:
         _, text = await merchants.create_key(tx, merchant_id, "demo", None)
     return text
@@ -127,6 +126,13 @@ async def _webhook_secret(db: Db, sealer: Sealer, merchant_id: str, url: str) ->
         async with db.tx() as tx:
             _, secret = await webhooks.add_endpoint(tx, sealer, merchant_id, url, allow_private=True, at=clock.now())
     return secret
+
+
+def _kept_key(file: Path) -> str:
+    try:
+        return str(orjson.loads(file.read_bytes())["api_key"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return ""
 
 
 def _write(file: Path, content: bytes) -> None:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unicodedata import east_asian_width
 
 import click
 import pytest
@@ -174,6 +175,28 @@ def test_what_cannot_be_done_is_one_clear_line_and_status_2(
     assert said in result.stderr
     assert "Traceback" not in result.stderr
     assert result.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["app add {} --host wechat --app-id wx01234567 --secret-file", "account add {} --channel wechatpay --settings"],
+)
+def test_a_file_that_is_not_text_is_refused_without_being_quoted(
+    tongbao: Tongbao, merchant_id: str, tmp_path: Path, words: str
+) -> None:
+    (tmp_path / "blob").write_bytes(b"\xffhush-hush")
+    result = tongbao(words.format(merchant_id), str(tmp_path / "blob"))
+    assert (result.exit_code, "hush" in result.output) == (2, False)
+    assert str(tmp_path / "blob") in result.stderr
+
+
+def test_columns_are_straight_under_chinese_names(tongbao: Tongbao, merchant_id: str) -> None:
+    tongbao("merchant create", "通宝咖啡")
+    head, *lines = tongbao("merchant list").output.splitlines()
+    column = head.index("created_at")
+    for line in lines:
+        shown = "".join(letter + "\0" * (east_asian_width(letter) == "W") for letter in line)
+        assert shown[column : column + 2] == "20"
 
 
 @pytest.mark.parametrize("name", ["", " ", "a\nb"])

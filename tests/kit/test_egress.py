@@ -139,13 +139,16 @@ def test_any_other_address_is_refused_with_its_reason(url: str, reason: str) -> 
     assert refused.value.values["reason"] == reason
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:8000/hook", "http://localhost:22/", "https://10.0.0.1/", "http://db/"])
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:8000/hook", "http://localhost:22/", "https://10.0.0.1/", "http://db/"]
+)
 def test_the_operator_may_open_the_house(url: str) -> None:
     assert check_url(url, True)
 
 
 @pytest.mark.parametrize(
-    "url", ["http://169.254.169.254/", "http://[fd00:ec2::254]/", "http://0.0.0.0/", "http://0x7f.1/", "ftp://localhost/"]
+    "url",
+    ["http://169.254.169.254/", "http://[fd00:ec2::254]/", "http://0.0.0.0/", "http://0x7f.1/", "ftp://localhost/"],
 )
 def test_even_an_opened_house_keeps_its_metadata(url: str) -> None:
     with pytest.raises(Refusal):

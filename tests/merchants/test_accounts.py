@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import aiohttp
 import pytest
 
 from tests.merchants.gateway import APIV3_KEY, Gateway, private_key_pem
@@ -262,11 +263,13 @@ async def test_after_resealing_the_old_master_key_is_not_needed_any_more(
     old, new = new_master_key("old"), new_master_key("new")
     account = await add_account(db, sealer_from_text(old), merchant, gateway.account_settings())
     await add_app(db, sealer_from_text(old), merchant, app_id)
+    async with aiohttp.ClientSession() as transport:
+        directory = Directory(db, sealer_from_text(new), transport)
+        with pytest.raises(SealBroken, match="old"):
+            await directory.account(account.account_id)
 
-    both = sealer_from_text(f"{new}\n{old}")
-    assert await merchants.reseal(db, both) == 2
-    assert await merchants.reseal(db, both) == 0
-    [listed] = await merchants.list_accounts(db, merchant.merchant_id)
-    assert merchants.open_settings(sealer_from_text(new), listed)["apiv3_key"] == APIV3_KEY
-    with pytest.raises(SealBroken, match="old"):
-        merchants.open_settings(sealer_from_text(new), account)
+        both = sealer_from_text(f"{new}\n{old}")
+        assert await merchants.reseal(db, both) == 2
+        assert await merchants.reseal(db, both) == 0
+        assert (await directory.account(account.account_id))[1].merchant_number == "1900000109"
+        assert (await directory.host_for("wechat", app_id))[0].merchant_id == merchant.merchant_id

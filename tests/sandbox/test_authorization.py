@@ -166,3 +166,12 @@ def test_unknown_paths_and_methods_have_error_bodies(merchant: Merchant) -> None
 
 def test_a_body_over_a_megabyte_is_refused(merchant: Merchant) -> None:
     assert merchant.call("POST", JSAPI, b'"' + b"a" * 1_100_000 + b'"').status == 413
+
+
+@pytest.mark.parametrize("stray", [b"\xff", "中".encode(), "²".encode()], ids=["no UTF-8", "Chinese", "odd digit"])
+def test_stray_bytes_in_the_header_are_a_refusal_like_any_other(merchant: Merchant, stray: bytes) -> None:
+    serial = merchant.credentials["merchant_serial"]
+    pairs = {"mchid": merchant.mchid, "nonce_str": "?", "timestamp": "?", "serial_no": serial, "signature": "?"}
+    header = authorization(pairs).replace("?", stray.decode("latin-1"))
+    answer = merchant.send("GET", CERTIFICATES, b"", header)
+    assert (answer.status, answer.json["code"]) == (401, "SIGN_ERROR")

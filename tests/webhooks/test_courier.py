@@ -151,9 +151,7 @@ async def test_a_refused_delivery_is_tried_ten_times_under_one_id_and_then_given
     assert [(one.status, one.outcome) for one in tries] == [(500, "refused")] * 10
 
 
-async def test_a_delivery_succeeds_once_its_endpoint_recovers(
-    shop: Shop, courier: Courier, receiver: Receiver
-) -> None:
+async def test_a_delivery_succeeds_once_its_endpoint_recovers(shop: Shop, courier: Courier, receiver: Receiver) -> None:
     await shop.listen_at(receiver.url("a"))
     receiver.answers["a"] = lambda: web.Response(status=502)
     event_id = await shop.sell()

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from tests.webhooks.shop import Shop
+from tests.webhooks.shop import MASTER_KEYS, Shop
 from tongbao import webhooks
-from tongbao.kit import clock
+from tongbao.kit import clock, sealing
 from tongbao.kit.db import AlreadyThere, Db
 from tongbao.kit.errors import Refusal
 from tongbao.kit.sealing import Sealer
@@ -75,9 +75,7 @@ async def test_an_order_s_own_url_is_told_of_that_order_only(shop: Shop) -> None
     for _ in range(2):  # ensuring twice is harmless
         async with shop.db.tx() as tx:
             url = "http://localhost/own"
-            webhooks.ensure_order_endpoint(
-                tx, shop.sealer, shop.merchant_id, url, allow_private=True, at=clock.now()
-            )
+            webhooks.ensure_order_endpoint(tx, shop.sealer, shop.merchant_id, url, allow_private=True, at=clock.now())
     own = await shop.sell("ord1", notify_url="http://localhost/own")
     assert await endpoints_told(shop, own) == {"http://localhost/all", "http://localhost/own"}
     assert await endpoints_told(shop, await shop.sell("ord2")) == {"http://localhost/all"}
@@ -101,6 +99,18 @@ async def test_the_secret_for_an_order_s_own_url_can_be_had_beforehand(shop: Sho
     assert await webhooks.reveal_secret(shop.db, shop.sealer, shop.merchant_id, endpoint_id) == secret
     assert await endpoints_told(shop, await shop.sell()) == set()
     assert await endpoints_told(shop, await shop.sell(notify_url="http://localhost/own")) == {"http://localhost/own"}
+
+
+async def test_after_a_change_of_master_keys_the_secrets_are_the_same(shop: Shop, db: Db) -> None:
+    endpoint_id, _ = await shop.listen_at("http://localhost/a")
+    async with db.tx() as tx:
+        secret = await webhooks.rotate_secret(tx, shop.sealer, shop.merchant_id, endpoint_id, clock.now())
+    both = sealing.sealer_from_text("new:" + "B" * 43 + "=\n" + MASTER_KEYS)
+    assert await webhooks.reseal(db, both) > 0
+    assert await webhooks.reseal(db, both) == 0
+    new_alone = sealing.sealer_from_text("new:" + "B" * 43 + "=")
+    assert await webhooks.reveal_secret(db, new_alone, shop.merchant_id, endpoint_id) == secret
+    await webhooks.reseal(db, sealing.sealer_from_text(MASTER_KEYS + "\nnew:" + "B" * 43 + "="))
 
 
 async def test_a_disabled_endpoint_is_told_nothing_and_what_waited_is_given_up(shop: Shop) -> None:

@@ -96,16 +96,19 @@ async def authenticate(db: Db, token: str, now: datetime) -> BuyerPrincipal:
 
 
 async def identity_of(db: Db, merchant_id: str, buyer_id: str) -> BuyerPrincipal | None:
-    """How the host knows a buyer of this merchant: who pays when the merchant's own server asks. None: no such buyer."""
+    """How the host knows a buyer of this merchant, when it is the merchant's server that asks. None: no such buyer."""
     if not ids.is_id(buyer_id, "buy"):
         return None
     return await _identities.get((merchant_id, buyer_id), lambda _: store.buyer(db, merchant_id, buyer_id))
 
 
-async def purge(db: Db, now: datetime) -> int:
-    """Delete what is of no more use: sessions that expired, and codes so old that the host knows them no more
-    (WeChat's live five minutes). Returns how many. A day of grace tells `session_expired` from `unauthorized`."""
-    return await store.purge(db, now - _GRACE)
+async def purge(db: Db, now: datetime) -> None:
+    """Delete what is of no more use: sessions that expired, and codes that the host has long forgotten (WeChat's live
+    five minutes). A day of grace lets us say `session_expired` to who comes late. Twice is harmless."""
+    async with db.tx() as tx:
+        store.delete_sessions(tx, now - _GRACE)
+    async with db.tx() as tx:
+        store.delete_codes(tx, now - _GRACE)
 
 
 def _seal_session_key(sealer: Sealer, token: str, identity: Identity) -> bytes | None:

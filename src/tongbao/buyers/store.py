@@ -117,14 +117,9 @@ async def session(db: Db, merchant_id: str, token_hash: bytes) -> tuple[BuyerPri
     return BuyerPrincipal(*buyer), expires_at
 
 
-async def purge(db: Db, before: datetime) -> int:
-    """Delete sessions that expired and codes that were used before then."""
-    row = await db.fetch_row(
-        """
-        WITH s AS (DELETE FROM sessions WHERE expires_at < $1 RETURNING 1),
-             c AS (DELETE FROM login_codes WHERE used_at < $1 RETURNING 1)
-        SELECT (SELECT count(*) FROM s) + (SELECT count(*) FROM c) AS purged
-        """,
-        before,
-    )
-    return int(row["purged"]) if row else 0
+def delete_sessions(tx: Tx, expired_before: datetime) -> None:
+    tx.write("DELETE FROM sessions WHERE expires_at < $1", expired_before)
+
+
+def delete_codes(tx: Tx, used_before: datetime) -> None:
+    tx.write("DELETE FROM login_codes WHERE used_at < $1", used_before)

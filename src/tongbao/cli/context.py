@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+import unicodedata
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -119,13 +120,15 @@ def show_table(answers: Sequence[Mapping[str, Any]], as_json: bool) -> None:
         click.echo("There are none.")
         return
     lines = [list(answers[0]), *([_text(value) for value in answer.values()] for answer in answers)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
     for line in lines:
-        click.echo("  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip())
+        padded = (cell + " " * (width - _width(cell)) for cell, width in zip(line, widths, strict=True))
+        click.echo("  ".join(padded).rstrip())
 
 
 def _sentence(refusal: Refusal) -> str:
-    return _SENTENCES.get(refusal.code, str(refusal)).format_map(refusal.values)
+    sentence = _SENTENCES.get(refusal.code)
+    return sentence.format_map(refusal.values) if sentence else str(refusal)
 
 
 def _flat(answer: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -138,6 +141,11 @@ def _flat(answer: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
 
 def _json(answer: object) -> str:
     return orjson.dumps(answer, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z).decode()
+
+
+def _width(text: str) -> int:
+    """How many columns a terminal gives it: two for a Chinese character."""
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
 
 
 def _text(value: object) -> str:

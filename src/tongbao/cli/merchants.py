@@ -139,7 +139,12 @@ def _app(one: App) -> dict[str, Any]:
 
 
 def _secret(file: IO[str] | None) -> str | None:
-    return file.read().strip() if file else os.environ.get("TONGBAO_APP_SECRET")
+    if file is None:
+        return os.environ.get("TONGBAO_APP_SECRET")
+    try:
+        return file.read().strip()
+    except ValueError:
+        raise Failure(f"The secret in {file.name} is not text") from None
 
 
 def _given(**options: str | None) -> dict[str, str]:

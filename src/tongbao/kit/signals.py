@@ -54,13 +54,14 @@ class Signals:
     async def stop(self) -> None:
         """Send what is queued, if it can be sent, and disconnect."""
         _started.discard(self)
-        if self._task:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        if not self._task:
+            return
+        self._task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._task
         with suppress(*_BROKEN):
             await self._flush()
-        if self._connection:
+        with suppress(*_BROKEN):
             await self._connection.close(timeout=1)
 
     def send(self, topic: str, key: str = "") -> None:

@@ -11,7 +11,7 @@ import aiohttp
 from tongbao import channels, hosts
 from tongbao.channels import Channel
 from tongbao.hosts import Host
-from tongbao.kit import clock, ids
+from tongbao.kit import clock, ids, signals
 from tongbao.kit.cache import Cache
 from tongbao.kit.db import Db
 from tongbao.kit.errors import Refusal
@@ -94,6 +94,7 @@ class Directory:
         self._serials_asked[account_id] = time.monotonic()
         async with self._db.tx() as tx:
             store.make_keys_due(tx, account, self._now())
+            tx.after_commit(lambda: signals.send("accounts"))
 
     def forget(self) -> None:
         """Look again at once whether anything has changed."""

@@ -92,7 +92,7 @@ class Courier:
             self._staff(lane)
         return len(parcels)
 
-    async def finish(self, within_seconds: float = 60) -> None:
+    async def finish(self, within_seconds: float = 10) -> None:
         """Send what is held and write every result. What takes longer is broken off, and sent again by another."""
         if self._sending:
             _, late = await asyncio.wait(self._sending, timeout=within_seconds)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 import orjson
 
 from tongbao.kit import egress, ids, signals
-from tongbao.kit.db import Db, Tx
+from tongbao.kit.db import Conflict, Db, Tx
 from tongbao.kit.errors import Refusal
 from tongbao.kit.sealing import Sealer
 from tongbao.webhooks import signing, store
@@ -17,6 +18,7 @@ from tongbao.webhooks.model import Delivery, Endpoint, Try
 TOPIC = "webhooks"
 """The signal that something is due."""
 
+_BATCH = 100
 _PREVIOUS_SIGNS_FOR = timedelta(hours=24)
 
 
@@ -166,6 +168,24 @@ async def purge(db: Db, before: datetime, limit: int = 1000) -> int:
     Returns how many: call again while there are any. Forgetting twice is harmless: what is gone is not found.
     """
     return await store.purge(db, before, limit)
+
+
+async def reseal(db: Db, sealer: Sealer) -> int:
+    """Seal every secret that is under an older master key under the current one; returns of how many endpoints.
+
+    Twice is harmless: the second time finds nothing. Raises SealBroken where the older key is missing.
+    """
+    resealed = 0
+    while batch := await store.sealed_otherwise(db, sealer.current, _BATCH):
+        for row in batch:
+            context = secret_context(row["merchant_id"], row["endpoint_id"])
+            sealed = sealer.seal(sealer.open(row["sealed_secret"], context), context)
+            previous = row["sealed_previous"] and sealer.seal(sealer.open(row["sealed_previous"], context), context)
+            with suppress(Conflict):  # rotated meanwhile: the next batch has it again, if need be
+                async with db.tx() as tx:
+                    store.exchange_seals(tx, row, sealed, previous)
+                resealed += 1
+    return resealed
 
 
 def secret_context(merchant_id: str, endpoint_id: str) -> str:

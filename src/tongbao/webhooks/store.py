@@ -93,6 +93,31 @@ def exhaust(tx: Tx, merchant_id: str, endpoint_id: str) -> None:
     )
 
 
+async def sealed_otherwise(db: Db, key_id: str, limit: int) -> list[Row]:
+    """Endpoints with a secret that is not under this master key."""
+    return await db.fetch(
+        "SELECT merchant_id, endpoint_id, sealed_secret, sealed_previous FROM webhook_endpoints"
+        " WHERE substring(sealed_secret FROM 2 FOR get_byte(sealed_secret, 0)) <> $1"
+        " OR substring(sealed_previous FROM 2 FOR get_byte(sealed_previous, 0)) <> $1 LIMIT $2",
+        key_id.encode(),
+        limit,
+    )
+
+
+def exchange_seals(tx: Tx, before: Row, sealed: bytes, sealed_previous: bytes | None) -> None:
+    """Put the same secrets, sealed anew; Conflict when they were rotated meanwhile."""
+    tx.write(
+        "UPDATE webhook_endpoints SET sealed_secret = $4, sealed_previous = $5"
+        " WHERE merchant_id = $1 AND endpoint_id = $2 AND sealed_secret = $3",
+        before["merchant_id"],
+        before["endpoint_id"],
+        before["sealed_secret"],
+        sealed,
+        sealed_previous,
+        rows=1,
+    )
+
+
 # Events and their deliveries ----------------------------------------------------------------------------------------
 
 

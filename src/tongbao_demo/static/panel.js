@@ -59,34 +59,34 @@ export function renderPanel() {
   byId('webhooks').replaceChildren(...webhooks(timeline?.webhooks ?? []))
 }
 
-/** The phone's and the server's steps in the order they happened, each with its milliseconds since the first; then those still to come. */
+/** The phone's and the server's steps in the order they happened, each with its milliseconds since the first; then those to come. */
 function story() {
   const notice = timeline?.notices.at(-1)
   const steps = (timeline?.steps ?? []).map(({ step, name, title, at, detail }) => {
     return { number: step, title: either(title), at, detail: name === 'notice' && notice ? notice.verdict : detail }
   })
+  const settledAt = steps.find(({ number }) => number === SETTLE)?.at
   let last = 0
-  const done = steps.filter(({ at }) => at).map((step) => {
-    // A step never comes before the one it follows from, whatever its rounded time says.
-    last = Math.max(last, Date.parse(step.at))
-    return { ...step, at: last }
+  const done = steps.filter(({ number, at }) => at || (settledAt && number < SETTLE)).map((step) => {
+    // A step never comes before the one it follows from, whatever its rounded time says. One without a time was
+    // overtaken: a notification that was lost.
+    last = Math.max(last, Date.parse(step.at ?? settledAt))
+    return { ...step, at: last, isSkipped: !step.at }
   })
   const phone = events.map(({ name, at }) => ({ at, title: t(`event_${name}`) }))
   const happened = [...phone, ...done].sort((one, other) => one.at - other.at)
-  const isSettled = done.some(({ number }) => number === SETTLE)
-  // What the rest has overtaken will not come: a notification that was lost.
-  const ahead = steps.filter(({ at }) => !at).map(({ number, title }) => ({ number, title, isSkipped: isSettled && number < SETTLE }))
+  const ahead = steps.slice(done.length).map(({ number, title }) => ({ number, title }))
   return [...happened.map((each) => ({ ...each, since: each.at - happened[0].at })), ...ahead]
 }
 
 function row({ at, since, number, title, detail, isSkipped }) {
-  const kind = number ? (at ? 'done' : isSkipped ? 'skipped' : 'ahead') : 'phone'
+  const kind = !number ? 'phone' : isSkipped ? 'skipped' : at ? 'done' : 'ahead'
   return h(
     'li',
     { class: `step step_${kind}` },
     h('span', { class: 'step__dot' }, number ? String(number) : ''),
-    h('span', { class: 'step__title' }, title, detail ? h('small', {}, detail) : null),
-    at ? h('time', { title: clock(at) }, `+${(since / 1000).toFixed(3)} s`) : null,
+    h('span', { class: 'step__title' }, h('span', {}, title), detail && !isSkipped ? h('small', {}, detail) : null),
+    at && !isSkipped ? h('time', { title: clock(at) }, `+${(since / 1000).toFixed(3)} s`) : null,
   )
 }
 

@@ -1,0 +1,47 @@
+"""(b) Creating an order, without a payment: ours, an empty handler, and the tutorial server's."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from bench import store
+from bench.processes import Server
+from bench.report import Line, Row
+from bench.rounds import Plan, Results, column, in_turn
+from bench.stage import Shop, Stage, burst
+
+CONTENDERS = 3
+
+
+def measure(plan: Plan, stage: Stage, ours: Shop, empty: Server, tutorial: Shop) -> Row:
+    """Create in turn, here and there and there."""
+    numbers = itertools.count()
+
+    def create(server: Server, url: str, headers: Mapping[str, str], order: Mapping[str, Any], count: int) -> Results:
+        requests = [{"body": {**order, "reference": f"create-{next(numbers)}"}} for _ in range(count)]
+        return burst(stage, server, plan.concurrency, url=url, headers=headers, status=201, requests=requests)
+
+    contenders = {
+        "Tongbao": partial(create, ours.server, ours.orders_url, ours.headers, ours.order),
+        "the empty handler": partial(create, empty, empty.url + "/v1/orders", ours.headers, ours.order),
+        "the tutorial server": partial(create, tutorial.server, tutorial.orders_url, tutorial.headers, tutorial.order),
+    }
+
+    def analyze() -> None:
+        store.analyze(ours.database_url)
+        store.analyze(tutorial.database_url)
+
+    sides = tuple(in_turn(plan, "(b) create", contenders, plan.creations, analyze).values())
+    return Row(
+        f"(b) create an order, {plan.concurrency} at once",
+        "a FastAPI handler that returns {}, served alike",
+        "the tutorial server, ORM insert",
+        (
+            Line("b", "requests", "1/s", *(column(side, "rate") for side in sides)),
+            Line("b", "server CPU", "ms/request", *(column(side, "server_ms") for side in sides)),
+            Line("b", "PostgreSQL CPU", "ms/request", column(sides[0], "postgres_ms"), peer=column(sides[2], "postgres_ms")),
+        ),
+    )
