@@ -18,11 +18,8 @@ class Progress:
         """Say what is being done now."""
         filled = _WIDTH * self._begun // self._steps
         self._begun += 1
-        bar = f"[{'#' * filled}{'.' * (_WIDTH - filled)}] {self._begun}/{self._steps} {what}"
-        if sys.stderr.isatty():
-            sys.stderr.write(f"\r\x1b[K{bar}")
-        else:
-            sys.stderr.write(f"{bar}\n")
+        bar = f"[{'#' * filled}{'.' * (_WIDTH - filled)}] {self._begun}/{self._steps}  {what}"
+        sys.stderr.write(f"\r\x1b[K{bar}" if sys.stderr.isatty() else f"{bar}\n")
         sys.stderr.flush()
 
     def end(self) -> None:

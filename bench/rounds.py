@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from bench.progress import Progress
 
-Results = dict[str, float]
+Results = Mapping[str, float]
 """What one contender achieved in one round, by the name of the quantity."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How many rounds are counted, and how much of each kind is done in one."""
+    """How many rounds are counted, how much of each kind is done in one, and how many things at once."""
 
     rounds: int
     signing_seconds: float
@@ -21,28 +21,25 @@ class Plan:
     notices: int
     payments: int
     concurrency: int
-    progress: Progress
 
 
 def in_turn(
-    plan: Plan, row: str, contenders: Mapping[str, Callable[[int], Results]], count: int, warmed_up: Callable[[], None]
-) -> dict[str, list[Results]]:
-    """Let each do `count` things, round after round. The first round warms up, at half length, and is not counted."""
-    results: dict[str, list[Results]] = {name: [] for name in contenders}
-    for number in range(plan.rounds + 1):
-        for name, act in contenders.items():
-            plan.progress.step(f"{row}: {name}, {f'round {number} of {plan.rounds}' if number else 'warming up'}")
-            result = act(count if number else max(count // 2, plan.concurrency))
-            if number:
-                results[name].append(result)
-        if not number:
-            warmed_up()
+    rounds: int, row: str, contenders: Mapping[str, Callable[[], Results]], progress: Progress
+) -> list[list[Results]]:
+    """Let each do its work, round after round; returns the rounds of each."""
+    results: list[list[Results]] = [[] for _ in contenders]
+    for number in range(1, rounds + 1):
+        for (name, act), of_this in zip(contenders.items(), results, strict=True):
+            progress.step(f"{row}: {name}, round {number} of {rounds}")
+            of_this.append(act())
     return results
 
 
-def steps(plan: Plan, contenders: int) -> int:
-    """How many steps `in_turn` announces."""
-    return (plan.rounds + 1) * contenders
+def warm_up(row: str, contenders: Mapping[str, Callable[[], Results]], progress: Progress) -> None:
+    """A round that is not counted."""
+    for name, act in contenders.items():
+        progress.step(f"{row}: {name}, warming up")
+        act()
 
 
 def column(results: Iterable[Results], quantity: str) -> tuple[float, ...]:

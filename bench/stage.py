@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, LiteralString
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import orjson
@@ -20,6 +21,7 @@ import psycopg
 
 from bench import opponents, store
 from bench.processes import ROOT, BenchError, Server, cpu_seconds, free_port, parent_of, serving, stop
+from bench.rounds import Results
 from tongbao import merchants, webhooks
 from tongbao.kit import clock, embedded, migrate
 from tongbao.kit.db import Db
@@ -70,6 +72,7 @@ class Shop:
     order: Mapping[str, Any]
     payment: Mapping[str, Any]
     paid_status: str
+    master_keys: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +140,7 @@ def tongbao(stage: Stage, name: LiteralString, *, with_worker: bool) -> Iterator
             order={"amount": 1800, "subject": "Latte, large", "buyer": buyer_id},
             payment={"payment": {"channel": "wechatpay", "method": "jsapi"}},
             paid_status="paid",
+            master_keys=master_key,
         )
 
 
@@ -193,6 +197,24 @@ def metered(stage: Stage, server: Server | None) -> Iterator[Meter]:
     meter.postgres_cpu_seconds = cpu_seconds(stage.postmaster) - before[1]
 
 
+def burst(stage: Stage, server: Server, requests: list[dict[str, Any]], **job: Any) -> Results:
+    """Send many requests; what that cost."""
+    with metered(stage, server) as meter:
+        spans = stage.load.run("burst", requests=requests, **job)["spans"]
+    started, ended = min(span[0] for span in spans), max(span[1] for span in spans)
+    return {
+        "rate": len(requests) / (ended - started),
+        "server_ms": 1000 * meter.server_cpu_seconds / len(requests),
+        "postgres_ms": 1000 * meter.postgres_cpu_seconds / len(requests),
+    }
+
+
+def analyze(*shops: Shop) -> None:
+    """Let PostgreSQL's planner know what is in the tables by now."""
+    for shop in shops:
+        store.analyze(shop.database_url)
+
+
 def arrivals(stage: Stage, count: int) -> dict[str, float]:
     """When the first webhook of each order reached the receiver, once they all have. Raises BenchError if they do not."""
     deadline = time.monotonic() + 30
@@ -204,11 +226,15 @@ def arrivals(stage: Stage, count: int) -> dict[str, float]:
     return {str(order_id): float(at) for order_id, at in known.items()}
 
 
-def ask(method: str, url: str, body: object = None) -> Any:
-    """One exchange of JSON."""
+def ask(method: str, url: str, body: object = None, headers: Mapping[str, str] | None = None) -> Any:
+    """One exchange of JSON. Raises BenchError for a refusal."""
     data = orjson.dumps(body) if body is not None else None
-    with urlopen(Request(url, data, {"Content-Type": "application/json"}, method=method), timeout=30) as answer:
-        return orjson.loads(answer.read())
+    request = Request(url, data, {"Content-Type": "application/json", **(headers or {})}, method=method)
+    try:
+        with urlopen(request, timeout=30) as answer:
+            return orjson.loads(answer.read())
+    except HTTPError as error:
+        raise BenchError(f"{method} {url} answered {error.code}: {error.read()[:500].decode()}") from None
 
 
 @contextmanager

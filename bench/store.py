@@ -29,8 +29,8 @@ def postmaster_child(connection: psycopg.Connection) -> int:
     return int(row[0])
 
 
-def copy_order(url: str, first: int, count: int) -> None:
-    """Copy Tongbao's newest order, with its attempt, so many times, under bare numbers for ids.
+def copy_order(url: str, numbers: range) -> None:
+    """Copy the one order that Tongbao made with a payment, and its attempt, under each of these numbers.
 
     Whatever columns the tables have: each row is the old one with a few of its fields replaced.
     """
@@ -38,17 +38,17 @@ def copy_order(url: str, first: int, count: int) -> None:
         connection.execute(
             """
             INSERT INTO orders SELECT (jsonb_populate_record(o, jsonb_build_object('order_id', n, 'reference', n))).*
-            FROM (SELECT * FROM orders ORDER BY created_at DESC LIMIT 1) o, generate_series(%s::bigint, %s) n
+            FROM orders o JOIN attempts a USING (merchant_id, order_id), generate_series(%s::bigint, %s) n
+            WHERE attempt_id LIKE 'pay%%'
             """,
-            (first, first + count - 1),
+            (numbers[0], numbers[-1]),
         )
         connection.execute(
             """
             INSERT INTO attempts SELECT (jsonb_populate_record(a, jsonb_build_object('order_id', n, 'attempt_id', n))).*
-            FROM (SELECT * FROM attempts WHERE attempt_id LIKE 'pay%%' ORDER BY created_at DESC LIMIT 1) a,
-                 generate_series(%s::bigint, %s) n
+            FROM attempts a, generate_series(%s::bigint, %s) n WHERE attempt_id LIKE 'pay%%'
             """,
-            (first, first + count - 1),
+            (numbers[0], numbers[-1]),
         )
 
 
@@ -65,13 +65,13 @@ def count_paid(url: str) -> tuple[int, int, int]:
     return int(row[0]), int(row[1]), int(row[2])
 
 
-def copy_tutorial_orders(url: str, first: int, count: int, amount: int) -> None:
+def copy_tutorial_orders(url: str, numbers: range, amount: int) -> None:
     """Orders for the tutorial server to be paid."""
     with psycopg.connect(url) as connection:
         connection.execute(
             "INSERT INTO orders (out_trade_no, subject, amount, status)"
             " SELECT n, 'Latte', %s, 'NOTPAY' FROM generate_series(%s::bigint, %s) n",
-            (amount, first, first + count - 1),
+            (amount, numbers[0], numbers[-1]),
         )
 
 

@@ -3,38 +3,38 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from bench import store
+import orjson
+
 from bench.processes import Server
+from bench.progress import Progress
 from bench.report import Line, Row
-from bench.rounds import Plan, Results, column, in_turn
-from bench.stage import Shop, Stage, burst
+from bench.rounds import Plan, Results, column, in_turn, warm_up
+from bench.stage import Shop, Stage, analyze, burst
 
 CONTENDERS = 3
 
 
-def measure(plan: Plan, stage: Stage, ours: Shop, empty: Server, tutorial: Shop) -> Row:
+def measure(plan: Plan, progress: Progress, stage: Stage, ours: Shop, empty: Server, tutorial: Shop) -> Row:
     """Create in turn, here and there and there."""
     numbers = itertools.count()
 
-    def create(server: Server, url: str, headers: Mapping[str, str], order: Mapping[str, Any], count: int) -> Results:
-        requests = [{"body": {**order, "reference": f"create-{next(numbers)}"}} for _ in range(count)]
-        return burst(stage, server, plan.concurrency, url=url, headers=headers, status=201, requests=requests)
+    def create(server: Server, url: str, headers: Mapping[str, str], order: Mapping[str, Any]) -> Results:
+        bodies = ({**order, "reference": f"create-{next(numbers)}"} for _ in range(plan.creations))
+        requests = [{"body": orjson.dumps(body).decode()} for body in bodies]
+        return burst(stage, server, requests, url=url, headers=headers, status=201, concurrency=plan.concurrency)
 
-    contenders = {
+    contenders: dict[str, Callable[[], Results]] = {
         "Tongbao": partial(create, ours.server, ours.orders_url, ours.headers, ours.order),
         "the empty handler": partial(create, empty, empty.url + "/v1/orders", ours.headers, ours.order),
         "the tutorial server": partial(create, tutorial.server, tutorial.orders_url, tutorial.headers, tutorial.order),
     }
-
-    def analyze() -> None:
-        store.analyze(ours.database_url)
-        store.analyze(tutorial.database_url)
-
-    sides = tuple(in_turn(plan, "(b) create", contenders, plan.creations, analyze).values())
+    warm_up("(b) create", contenders, progress)
+    analyze(ours, tutorial)
+    sides = in_turn(plan.rounds, "(b) create", contenders, progress)
     return Row(
         f"(b) create an order, {plan.concurrency} at once",
         "a FastAPI handler that returns {}, served alike",
@@ -42,6 +42,13 @@ def measure(plan: Plan, stage: Stage, ours: Shop, empty: Server, tutorial: Shop)
         (
             Line("b", "requests", "1/s", *(column(side, "rate") for side in sides)),
             Line("b", "server CPU", "ms/request", *(column(side, "server_ms") for side in sides)),
-            Line("b", "PostgreSQL CPU", "ms/request", column(sides[0], "postgres_ms"), peer=column(sides[2], "postgres_ms")),
+            Line(
+                "b",
+                "PostgreSQL CPU",
+                "ms/request",
+                column(sides[0], "postgres_ms"),
+                (),
+                column(sides[2], "postgres_ms"),
+            ),
         ),
     )

@@ -7,15 +7,18 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import orjson
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
 from bench import opponents
 from bench.processes import ROOT, BenchError
+from bench.progress import Progress
 from bench.report import Line, Row
-from bench.rows.plan import Plan
+from bench.rounds import Plan, Results, column, in_turn
 from bench.timing import microseconds
 from tongbao.channels.wechatpay import signing
 from tongbao.channels.wechatpay.signing import Sealed, TrustedKey
@@ -26,27 +29,33 @@ from tongbao_sandbox.wechat.credentials import Merchant
 
 _BODY_BYTES = 500
 
-Acts = Mapping[str, Callable[[], object]]
-Times = dict[str, float]
+CONTENDERS = 3
+
+_Acts = Mapping[str, Callable[[], object]]
 
 
-def measure(plan: Plan) -> Row:
+def measure(plan: Plan, progress: Progress) -> Row:
     """Time them in turn. Where there is no `openssl` there is no floor."""
-    sample = _sample()
-    acts, python, openssl = _our_acts(sample), opponents.python(), shutil.which("openssl")
-    ours, floor, theirs = list[Times](), list[Times](), list[Times]()
-    for number in range(plan.rounds):
-        plan.progress.step(f"(a) sign, verify, decrypt: round {number + 1}")
-        ours.append(microseconds(acts, plan.signing_seconds))
-        theirs.append(_their_times(sample, python, plan.signing_seconds))
-        floor += [_openssl_times(openssl, len(sample["ciphertext"]) * 3 // 4)] if openssl else []
+    sample, openssl = _sample(), shutil.which("openssl")
+    contenders: dict[str, Callable[[], Results]] = {
+        "Tongbao": partial(microseconds, _our_acts(sample), plan.signing_seconds),
+        "wechatpayv3": partial(_their_times, sample, opponents.python(), plan.signing_seconds),
+    }
+    if openssl:
+        contenders["openssl"] = partial(_openssl_times, openssl, len(sample["ciphertext"]) * 3 // 4)
+    ours, theirs, *floor = in_turn(plan.rounds, "(a) sign, verify, decrypt", contenders, progress)
     lines = [
-        Line("a", f"{name}, once", "µs", *(tuple(times[name] for times in side) for side in (ours, floor, theirs)))
-        for name in acts
+        Line(
+            "a",
+            f"{name} once",
+            "µs",
+            column(ours, name),
+            *(column(side, name) for side in floor),
+            peer=column(theirs, name),
+        )
+        for name in ("sign", "verify", "decrypt")
     ]
-    version = subprocess.run([openssl, "version"], capture_output=True, text=True, check=True).stdout if openssl else ""
-    version = " ".join(version.split()[:2]) or "none on the PATH"
-    return Row("(a) signing", f"`openssl speed` ({version})", "wechatpayv3 2.0.4", tuple(lines))
+    return Row("(a) signing", f"`openssl speed`, {_version(openssl)}", "wechatpayv3 2.0.4", tuple(lines))
 
 
 def _sample() -> dict[str, str]:
@@ -73,11 +82,11 @@ def _sample() -> dict[str, str]:
     }
 
 
-def _our_acts(sample: Mapping[str, str]) -> Acts:
+def _our_acts(sample: Mapping[str, str]) -> _Acts:
     private_key = load_pem_private_key(sample["private_key_pem"].encode(), None)
     public_key = load_pem_public_key(sample["public_key_pem"].encode())
-    assert isinstance(private_key, RSAPrivateKey)
-    cipher = credentials.AESGCM(sample["apiv3_key"].encode())
+    assert isinstance(private_key, RSAPrivateKey) and isinstance(public_key, RSAPublicKey)
+    cipher = AESGCM(sample["apiv3_key"].encode())
     headers = {f"wechatpay-{name}": sample[name] for name in ("timestamp", "nonce", "serial", "signature")}
     body, message, now = sample["body"].encode(), sample["message"].encode(), clock.now()
     keys = {sample["serial"]: TrustedKey(public_key)}
@@ -91,19 +100,26 @@ def _our_acts(sample: Mapping[str, str]) -> Acts:
     }
 
 
-def _their_times(sample: Mapping[str, str], python: str, seconds: float) -> Times:
+def _their_times(sample: Mapping[str, str], python: str, seconds: float) -> Results:
     command = [python, "-m", "bench.signing_opponent", str(seconds)]
     done = subprocess.run(command, cwd=ROOT, input=orjson.dumps(sample), capture_output=True, check=True)
-    times: Times = orjson.loads(done.stdout)
+    times: Results = orjson.loads(done.stdout)
     return times
 
 
-def _openssl_times(openssl: str, sealed_bytes: int) -> Times:
+def _openssl_times(openssl: str, sealed_bytes: int) -> Results:
     """`openssl speed` measures for whole seconds: one for each."""
     sign, verify = _openssl_speed(openssl, r"\+F2:\d+:2048:([\d.]+):([\d.]+)", "rsa2048")
     options = ("-decrypt", "-bytes", str(sealed_bytes), "-evp", "aes-256-gcm")
     (bytes_per_second,) = _openssl_speed(openssl, r"\+F:\d+:AES-256-GCM:([\d.]+)", *options)
     return {"sign": 1e6 / sign, "verify": 1e6 / verify, "decrypt": 1e6 * sealed_bytes / bytes_per_second}
+
+
+def _version(openssl: str | None) -> str:
+    if openssl is None:
+        return "but there is no openssl on the PATH"
+    said = subprocess.run([openssl, "version"], capture_output=True, text=True, check=True).stdout
+    return " ".join(said.split()[:2])
 
 
 def _openssl_speed(openssl: str, shape: str, *options: str) -> list[float]:

@@ -70,6 +70,7 @@ async def open_house(settings: Settings, url: str) -> AsyncIterator[House]:
     webhook_session = egress.guarded_session(settings.allow_private_webhooks)
     try:
         directory = Directory(db, sealer, transport, settings.public_url)
+        signals.listen("accounts", lambda _: directory.forget())
         yield House(settings, db, sealer, signals, directory, webhook_session)
     finally:
         await webhook_session.close()

@@ -21,13 +21,15 @@ _WEBHOOK_LOG_KEPT = timedelta(days=90)
 def chores(house: House, courier: Courier) -> tuple[Chore, ...]:
     """Everything that is done in the background. Each is harmless twice, and harmless in many processes at once."""
     db, directory = house.db, house.directory
+    platform_keys = Chore("platform keys", 60.0, lambda: merchants.refresh_platform_keys(db, directory, clock.now()))
     house.signals.listen(webhooks.TOPIC, courier.chore.wake)
+    house.signals.listen("accounts", platform_keys.wake)
     return (
         courier.chore,
         Chore("chase", 1.0, lambda: payments.chase_due(db, directory)),
         Chore("expiry", 1.0, lambda: payments.expire_due(db, directory)),
         Chore("seals", 30.0, _alone(house, "seals", lambda: ledger.seal(db, clock.now()))),
-        Chore("platform keys", 60.0, lambda: merchants.refresh_platform_keys(db, directory, clock.now())),
+        platform_keys,
         Chore("purge", 3600.0, _alone(house, "purge", lambda: _purge(house))),
     )
 

@@ -273,3 +273,16 @@ async def test_after_resealing_the_old_master_key_is_not_needed_any_more(
         assert await merchants.reseal(db, both) == 0
         assert (await directory.account(account.account_id))[1].merchant_number == "1900000109"
         assert (await directory.host_for("wechat", app_id))[0].merchant_id == merchant.merchant_id
+
+
+async def test_an_account_stays_with_its_merchant_number(
+    db: Db, sealer: Sealer, gateway: Gateway, merchant: Merchant
+) -> None:
+    account = await add_account(db, sealer, merchant, gateway.account_settings())
+    with pytest.raises(Refusal) as refused:
+        await db.run(
+            lambda tx: merchants.update_account(
+                tx, sealer, merchant.merchant_id, account.account_id, {"mchid": "1900000110"}
+            )
+        )
+    assert (refused.value.code, refused.value.values["field"]) == ("invalid_account", "merchant number")

@@ -22,7 +22,7 @@ class Gateway(Protocol):
         self, settings: Mapping[str, Any], transport: aiohttp.ClientSession, clock: Callable[[], datetime]
     ) -> Channel: ...
 
-    def validate_account(self, settings: Mapping[str, Any]) -> None: ...
+    def validate_account(self, settings: Mapping[str, Any]) -> str: ...
 
 
 _GATEWAYS: Mapping[str, Gateway] = {
@@ -40,10 +40,10 @@ def secret_fields(name: str) -> frozenset[str]:
     return _gateway(name).SECRET_FIELDS
 
 
-def validate_account(name: str, settings: Mapping[str, Any]) -> None:
+def validate_account(name: str, settings: Mapping[str, Any]) -> str:
     """Refuse settings with which the channel could not work: Refusal `invalid_account` with the `field` and a `reason`
-    that says how to cure it. Nothing is sent."""
-    _gateway(name).validate_account(settings)
+    that says how to cure it. Nothing is sent. Returns the merchant's number at the gateway."""
+    return _gateway(name).validate_account(settings)
 
 
 def open_channel(

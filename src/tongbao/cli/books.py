@@ -42,7 +42,7 @@ async def check(db: Db, books: list[GatewayBook]) -> list[Finding]:
     held = {book.merchant_number: book for book in books}
     for merchant in await merchants.list_merchants(db):
         for account in await merchants.list_accounts(db, merchant.merchant_id):
-            book = held.get(str(account.settings.get("mchid")))
+            book = held.get(account.merchant_number)
             if book:
                 findings.append(await reconcile.compare_with_gateway(db, account, book))
     return findings

@@ -36,7 +36,7 @@ class App:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A merchant's account at a payment gateway.
+    """A merchant's account at a payment gateway, where the merchant goes by `merchant_number`.
 
     `settings` is what anyone may read of its configuration; its optional `app_ids` names the only apps that may pay
     through it. A disabled account starts no payment, but what was started is still asked about and heard of.
@@ -46,6 +46,7 @@ class Account:
     merchant_id: str
     account_id: str
     channel: str
+    merchant_number: str
     settings: Mapping[str, Any]
     sealed_secret: bytes = field(repr=False)
     platform_keys: Sequence[Mapping[str, str]] = field(repr=False)

@@ -108,6 +108,7 @@ async def add_account(tx: Tx, sealer: Sealer, merchant_id: str, channel: str, se
         merchant_id=merchant_id,
         account_id=ids.new("acc"),
         channel=channel,
+        merchant_number="",
         settings={},
         sealed_secret=b"",
         platform_keys=[],
@@ -155,9 +156,15 @@ async def list_accounts(db: Db, merchant_id: str) -> list[Account]:
 
 
 def _sealed_account(sealer: Sealer, account: Account, settings: Mapping[str, Any]) -> Account:
-    channels.validate_account(account.channel, {name: settings[name] for name in settings if name != _APP_IDS})
+    for_channel = {name: settings[name] for name in settings if name != _APP_IDS}
+    number = channels.validate_account(account.channel, for_channel)
+    if account.merchant_number not in ("", number):
+        # Payments that are open would be asked for under a number that has never heard of them.
+        reason = f"an account stays with merchant {account.merchant_number}: add another account for {number}"
+        raise Refusal("invalid_account", 400, field="merchant number", reason=reason)
     if _APP_IDS in settings:
         _check_app_ids(settings[_APP_IDS])
+    account = replace(account, merchant_number=number)
     return _seal(sealer, account, settings, channels.secret_fields(account.channel))
 
 

@@ -33,7 +33,8 @@ CREATE TABLE accounts (
     merchant_id   text NOT NULL REFERENCES merchants,
     account_id    text NOT NULL,
     channel       text NOT NULL,
-    settings      jsonb NOT NULL,            -- what may be read: merchant number, serials, public keys
+    merchant_number text NOT NULL,           -- the merchant's number at the gateway: never changed
+    settings      jsonb NOT NULL,            -- what may be read: serials, public keys
     sealed_secret bytea NOT NULL,            -- what may not: private key, symmetric key
     platform_keys jsonb NOT NULL DEFAULT '[]',
     keys_due_at   timestamptz,               -- when the gateway's certificates are to be asked for again

@@ -114,9 +114,9 @@ MESSAGES: dict[str, tuple[str, str, str, str]] = {
     ),
     "host_unavailable": (
         "Host unavailable",
-        "The host platform gave no clear answer. Get a fresh code and try again.",
+        "The host platform gave no clear answer. Try again; with a fresh code if `fresh_code` is true.",
         "宿主平台暂不可用",
-        "宿主平台未给出明确答复，请重新获取 code 后再试。",
+        "宿主平台未给出明确答复，请重试；若 fresh_code 为 true，请先重新获取 code。",
     ),
     # Orders
     "order_not_found": (

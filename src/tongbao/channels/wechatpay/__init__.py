@@ -23,6 +23,6 @@ def open_channel(
     return WeChatPay(read_account(settings, check_private_key=False), transport, clock)
 
 
-def validate_account(settings: Mapping[str, Any]) -> None:
-    """Raises Refusal `invalid_account` with `field` and `reason`."""
-    read_account(settings, check_private_key=True)
+def validate_account(settings: Mapping[str, Any]) -> str:
+    """The merchant's number. Raises Refusal `invalid_account` with `field` and `reason`."""
+    return read_account(settings, check_private_key=True).merchant_number

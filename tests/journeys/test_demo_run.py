@@ -1,0 +1,92 @@
+"""`tongbao demo` as a program: started, stopped, and started where it cannot be."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import subprocess
+
+import psutil
+import pytest
+
+from tests.journeys.conftest import Demo
+
+
+def _run(demo: Demo, *options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(demo.command(*options), capture_output=True, text=True, timeout=100, check=False)
+
+
+def test_once_pays_tells_the_twelve_steps_and_leaves_nothing(new_demo: Demo) -> None:
+    result = _run(new_demo, "--once")
+    assert result.returncode == 0, result.stdout + result.stderr
+    steps = re.findall(r"^ *(\d+)  \d\d:\d\d:\d\d\.\d{3} +\+\d+\.\d ms  ", result.stdout, re.MULTILINE)
+    assert steps == [str(number) for number in range(1, 13)]
+    assert "clearing:" in result.stdout and "order.paid" in result.stdout
+    assert "✗" not in result.stdout
+    assert new_demo.leftovers() == []
+    assert (new_demo.folder / "demo.json").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(("offset", "option"), [(0, "--port"), (2, "--sandbox-base-port")])
+def test_an_occupied_port_is_a_clear_error_before_anything_starts(new_demo: Demo, offset: int, option: str) -> None:
+    taken = new_demo.port + offset
+    with socket.create_server(("127.0.0.1", taken)):
+        result = _run(new_demo, "--once")
+    assert result.returncode == 2
+    assert f"Port {taken}" in result.stderr and f"choose another with {option}." in result.stderr
+    assert "Traceback" not in result.stderr
+    assert list(new_demo.folder.iterdir()) == []
+
+
+def test_a_start_that_fails_half_way_leaves_nothing(new_demo: Demo) -> None:
+    (new_demo.folder / "postgres").write_text("in the way of the database")
+    result = _run(new_demo)
+    assert result.returncode == 1
+    assert "PostgreSQL" in result.stderr and "Traceback" not in result.stderr
+    (new_demo.folder / "postgres").unlink()
+    assert new_demo.leftovers() == []
+
+
+def test_a_demo_started_again_is_the_same_merchant_and_each_time_leaves_nothing(new_demo: Demo) -> None:
+    keys = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        process = new_demo.start()
+        assert len(new_demo.leftovers()) >= 3, "the demo, its sandbox and its database must be seen while they run"
+        keys.append(new_demo.keys())
+        new_demo.stop(process, number)
+        assert new_demo.leftovers() == []
+    assert keys[0] == keys[1]
+
+
+def test_two_demos_do_not_share_a_folder(new_demo: Demo) -> None:
+    process = new_demo.start()
+    try:
+        other = Demo(new_demo.folder, new_demo.port + 10)
+        result = _run(other, "--once")
+    finally:
+        new_demo.stop(process, signal.SIGINT)
+    assert result.returncode == 2
+    assert "Another demo is using" in result.stderr
+
+
+def test_ctrl_c_while_it_starts_leaves_nothing(new_demo: Demo) -> None:
+    process = subprocess.Popen(new_demo.command(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    while not (new_demo.folder / "sandbox.log").exists():
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=100)
+    assert process.returncode == 0, said
+    assert "Everything is stopped" in said and "is ready" not in said
+    assert new_demo.leftovers() == []
+
+
+def test_a_sandbox_that_dies_ends_the_demo_and_is_named(new_demo: Demo) -> None:
+    process = new_demo.start()
+    sandbox = next(
+        child for child in psutil.Process(process.pid).children() if "tongbao_sandbox" in " ".join(child.cmdline())
+    )
+    sandbox.kill()
+    assert process.wait(timeout=30) == 1
+    assert "The sandbox ended by itself" in (new_demo.folder / "demo.log").read_text()
+    assert new_demo.leftovers() == []

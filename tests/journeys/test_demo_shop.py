@@ -1,0 +1,156 @@
+"""The coffee shop in a real browser, with the real SDK."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.journeys.conftest import Demo
+
+
+def _tap(page: Page, name: str) -> None:
+    page.get_by_role("button", name=name, exact=True).click()
+
+
+def _order_coffee(page: Page) -> str:
+    """Log in, choose two lattes, check out; returns the order's id."""
+    _tap(page, "微信登录")
+    page.get_by_role("button", name="+ 拿铁", exact=True).dblclick()
+    with page.expect_response("**/demo/orders") as answered:
+        _tap(page, "去结算")
+    order: dict[str, Any] = answered.value.json()
+    expect(page.locator(".order")).to_contain_text("¥36.00")
+    return str(order["id"])
+
+
+def _step(page: Page, number: int) -> Locator:
+    return page.locator(".step").filter(has=page.locator(".step__dot", has_text=re.compile(rf"^{number}$")))
+
+
+def _attempts(demo: Demo, order_id: str) -> list[str]:
+    _, order = demo.ask("GET", f"/v1/orders/{order_id}")
+    return [attempt["state"] for attempt in order["payments"]]
+
+
+def test_a_buyer_pays_and_the_page_shows_all_that_followed(page: Page, demo: Demo) -> None:
+    order_id = _order_coffee(page)
+    _tap(page, "微信支付")
+    expect(page.get_by_role("dialog")).to_contain_text("¥36.00")
+    _tap(page, "支付")
+    expect(page.get_by_role("heading", name="支付成功")).to_be_visible()
+    expect(page.get_by_text("商户已收到通知，正在制作")).to_be_visible()
+    for number in range(1, 13):
+        expect(_step(page, number)).to_have_class("step step_done")
+        expect(_step(page, number).locator("time")).to_have_text(re.compile(r"^\+\d+\.\d{3} s$"))
+    expect(page.locator(".posting")).to_contain_text(["merchant"])
+    expect(page.locator(".webhook")).to_contain_text("order.paid✓ 签名已验证")
+    expect(page.locator(".webhook pre")).to_contain_text(order_id)
+    assert _attempts(demo, order_id) == ["succeeded"]
+    _tap(page, "再来一单")
+    expect(page.get_by_role("button", name="去结算")).to_be_disabled()
+
+
+def test_a_buyer_who_cancels_pays_again(page: Page, demo: Demo) -> None:
+    order_id = _order_coffee(page)
+    _tap(page, "微信支付")
+    _tap(page, "取消")
+    expect(page.get_by_role("heading", name="已取消支付")).to_be_visible()
+    assert _attempts(demo, order_id) == ["pending"]
+    _tap(page, "再次支付")
+    _tap(page, "支付")
+    expect(page.get_by_role("heading", name="支付成功")).to_be_visible()
+    assert _attempts(demo, order_id) == ["succeeded"]
+
+
+def test_a_buyer_without_money_is_told_so_and_pays_again(page: Page, demo: Demo) -> None:
+    order_id = _order_coffee(page)
+    _tap(page, "微信支付")
+    _tap(page, "余额不足")
+    expect(page.get_by_role("heading", name="支付失败")).to_be_visible()
+    expect(page.locator(".weui-msg")).to_contain_text("余额不足")
+    _tap(page, "再次支付")
+    _tap(page, "支付")
+    expect(page.get_by_role("heading", name="支付成功")).to_be_visible()
+    assert _attempts(demo, order_id) == ["succeeded"]
+
+
+def test_a_lost_notification_is_only_a_delay(page: Page, demo: Demo) -> None:
+    lose = page.get_by_label("丢失支付通知")
+    with page.expect_response("**/demo/phone/faults"):
+        lose.check()
+    try:
+        order_id = _order_coffee(page)
+        _tap(page, "微信支付")
+        _tap(page, "支付")
+        expect(page.get_by_role("heading", name="正在确认支付结果")).to_be_visible()
+        began = time.monotonic()
+        expect(page.get_by_role("heading", name="支付成功")).to_be_visible(timeout=20_000)
+        assert time.monotonic() - began < 15, "the first ask is due five seconds after the attempt was made"
+        expect(_step(page, 6)).to_have_class("step step_skipped")
+        expect(_step(page, 12)).to_have_class("step step_done")
+        assert _attempts(demo, order_id) == ["succeeded"]
+    finally:
+        with page.expect_response("**/demo/phone/faults"):
+            lose.uncheck()
+
+
+def test_a_double_tap_makes_one_attempt(page: Page, demo: Demo) -> None:
+    order_id = _order_coffee(page)
+    page.get_by_role("button", name="微信支付", exact=True).evaluate("button => { button.click(); button.click() }")
+    _tap(page, "支付")
+    expect(page.get_by_role("heading", name="支付成功")).to_be_visible()
+    assert _attempts(demo, order_id) == ["succeeded"]
+    expect(page.locator(".step", has_text="手机：点击支付")).to_have_count(2)
+    expect(page.locator(".step", has_text="手机：打开支付面板")).to_have_count(1)
+
+
+def test_an_order_that_the_shop_has_closed_cannot_be_paid_and_says_so(page: Page, demo: Demo) -> None:
+    order_id = _order_coffee(page)
+    assert demo.ask("POST", f"/v1/orders/{order_id}/close", b"{}")[0] == 200
+    _tap(page, "微信支付")
+    expect(page.get_by_role("heading", name="支付失败")).to_be_visible()
+    expect(page.locator(".weui-msg__desc")).to_contain_text("订单")
+
+
+def test_the_page_speaks_english_when_asked(page: Page) -> None:
+    _tap(page, "English")
+    _tap(page, "Log in with WeChat")
+    page.get_by_role("button", name="+ Americano", exact=True).click()
+    _tap(page, "Check out")
+    _tap(page, "Pay with WeChat")
+    _tap(page, "Pay")
+    expect(page.get_by_role("heading", name="Paid")).to_be_visible()
+    expect(_step(page, 12)).to_contain_text("The webhook is delivered")
+    page.reload()
+    expect(page.get_by_role("button", name="Log in with WeChat")).to_be_visible()
+
+
+def test_an_order_that_cannot_be_placed_is_told_and_can_be_tried_again(page: Page) -> None:
+    _tap(page, "微信登录")
+    page.get_by_role("button", name="+ 拿铁", exact=True).click()
+    page.route("**/demo/orders", lambda route: route.abort())
+    _tap(page, "去结算")
+    expect(page.get_by_role("alert")).to_be_visible()
+    page.unroute("**/demo/orders")
+    _tap(page, "去结算")
+    expect(page.get_by_role("button", name="微信支付")).to_be_visible()
+
+
+def test_the_shop_believes_no_webhook_that_is_not_signed(demo: Demo) -> None:
+    forged = b'{"type":"order.paid","data":{"order":{"id":"ord1","reference":"x","amount":1}}}'
+    now = str(int(time.time()))
+    headers = {"webhook-id": "evt1", "webhook-timestamp": now, "webhook-signature": "v1,AAAA"}
+    status, problem = demo.ask("POST", "/demo/webhooks", forged, **headers)
+    assert (status, problem["code"]) == (400, "signature_wrong")
+
+
+def test_the_shop_sets_the_prices(demo: Demo) -> None:
+    cart = b'{"buyer":"byr1","lines":[{"id":"latte","quantity":1,"price":1}]}'
+    status, problem = demo.ask("POST", "/demo/orders", cart)
+    assert (status, problem["code"]) == (422, "unknown_buyer"), "the price was ignored, the buyer was looked for"
+    for lines in (b"[]", b'[{"id":"gold","quantity":1}]', b'[{"id":"latte","quantity":-1}]'):
+        status, problem = demo.ask("POST", "/demo/orders", b'{"buyer":"byr1","lines":' + lines + b"}")
+        assert (status, problem["code"]) == (422, "cart_unreadable")
