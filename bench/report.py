@@ -20,11 +20,10 @@ from bench.processes import ROOT
 class Line:
     """One line of the table: the same thing measured for us, for the least it can cost, and for a peer.
 
-    Each holds the results of its rounds, in `unit`; `floor` and `peer` are empty where there is none. Of a rate, more
-    is better (`rate`), of a cost less; `target` says what is wished for in words.
+    Each holds the results of its rounds, in `unit`; `floor` and `peer` are empty where there is none. `target` says
+    what we wish for, in words.
     """
 
-    row: str
     what: str
     unit: str
     ours: tuple[float, ...]
@@ -35,12 +34,12 @@ class Line:
     @property
     def of_floor(self) -> float | None:
         """Ours as a multiple of the floor."""
-        return median(self.ours) / median(self.floor) if self.floor else None
+        return _ratio(self.ours, self.floor)
 
     @property
     def of_peer(self) -> float | None:
         """Ours as a multiple of the peer's."""
-        return median(self.ours) / median(self.peer) if self.peer else None
+        return _ratio(self.ours, self.peer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +69,12 @@ def _shown(line: Line) -> str:
         f"{_number(median(line.peer) if line.peer else None):>10}{_number(line.of_peer):>9}"
     )
     return f"    {line.what:34}{line.unit:>14}{numbers}  {line.target}".rstrip()
+
+
+def _ratio(ours: tuple[float, ...], theirs: tuple[float, ...]) -> float | None:
+    """Of the medians. A short round may use less processor time than the kernel counts: then there is no ratio."""
+    below = median(theirs) if theirs else 0.0
+    return median(ours) / below if below else None
 
 
 def _number(value: float | None) -> str:

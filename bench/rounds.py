@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.progress import Progress
+from bench.report import Line
 
 Results = Mapping[str, float]
 """What one contender achieved in one round, by the name of the quantity."""
@@ -42,6 +43,15 @@ def warm_up(row: str, contenders: Mapping[str, Callable[[], Results]], progress:
         act()
 
 
-def column(results: Iterable[Results], quantity: str) -> tuple[float, ...]:
-    """One quantity of every round."""
-    return tuple(result[quantity] for result in results)
+def compare(
+    what: str,
+    unit: str,
+    quantity: str,
+    own: Sequence[Results],
+    floor: Sequence[Results] = (),
+    peer: Sequence[Results] = (),
+    target: str = "",
+) -> Line:
+    """The line of the table for one quantity of every round."""
+    ours, least, theirs = (tuple(result[quantity] for result in side) for side in (own, floor, peer))
+    return Line(what, unit, ours, least, theirs, target)

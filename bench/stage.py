@@ -216,7 +216,7 @@ def analyze(*shops: Shop) -> None:
 
 
 def arrivals(stage: Stage, count: int) -> dict[str, float]:
-    """When the first webhook of each order reached the receiver, once they all have. Raises BenchError if they do not."""
+    """When the first webhook of each order arrived, once they all have. Raises BenchError if they do not."""
     deadline = time.monotonic() + 30
     while len(known := ask("GET", stage.receiver.url + "/")) < count:
         if time.monotonic() > deadline:

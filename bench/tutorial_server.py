@@ -1,4 +1,4 @@
-"""The server that the guides teach: FastAPI, `wechatpayv3`, SQLAlchemy's ORM. Runs in the environment of `opponents.py`.
+"""The server that the guides teach: FastAPI, `wechatpayv3`, SQLAlchemy's ORM. Runs in the opponents' environment.
 
 It is put together as FastAPI's "SQL (Relational) Databases" and the examples of `wechatpayv3` have it: `def` endpoints
 in the thread pool, a session for each request, one blocking call to WeChat Pay; a notification must be signed and its

@@ -239,6 +239,8 @@ async def shop(town: Town) -> AsyncIterator[Shop]:
             await session.put(f"{town.control_url}/faults", json={})
             await runner.cleanup()
             await db.close()
+    # A closed session's sockets are closed by the loop's next turns, which must come before the loop's end.
+    await asyncio.sleep(0.05)
 
 
 async def _open(town: Town, session: aiohttp.ClientSession, db: Db, credentials: dict[str, str], hook_url: str) -> Shop:

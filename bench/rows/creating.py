@@ -11,8 +11,8 @@ import orjson
 
 from bench.processes import Server
 from bench.progress import Progress
-from bench.report import Line, Row
-from bench.rounds import Plan, Results, column, in_turn, warm_up
+from bench.report import Row
+from bench.rounds import Plan, Results, compare, in_turn, warm_up
 from bench.stage import Shop, Stage, analyze, burst
 
 CONTENDERS = 3
@@ -34,21 +34,14 @@ def measure(plan: Plan, progress: Progress, stage: Stage, ours: Shop, empty: Ser
     }
     warm_up("(b) create", contenders, progress)
     analyze(ours, tutorial)
-    sides = in_turn(plan.rounds, "(b) create", contenders, progress)
+    own, floor, peer = in_turn(plan.rounds, "(b) create", contenders, progress)
     return Row(
         f"(b) create an order, {plan.concurrency} at once",
         "a FastAPI handler that returns {}, served alike",
         "the tutorial server, ORM insert",
         (
-            Line("b", "requests", "1/s", *(column(side, "rate") for side in sides)),
-            Line("b", "server CPU", "ms/request", *(column(side, "server_ms") for side in sides)),
-            Line(
-                "b",
-                "PostgreSQL CPU",
-                "ms/request",
-                column(sides[0], "postgres_ms"),
-                (),
-                column(sides[2], "postgres_ms"),
-            ),
+            compare("requests", "1/s", "rate", own, floor, peer),
+            compare("server CPU", "ms each", "server_ms", own, floor, peer),
+            compare("PostgreSQL CPU", "ms each", "postgres_ms", own, (), peer),
         ),
     )

@@ -11,8 +11,8 @@ from typing import Any
 from bench import pgbench, store
 from bench.processes import BenchError
 from bench.progress import Progress
-from bench.report import Line, Row
-from bench.rounds import Plan, Results, column, in_turn, warm_up
+from bench.report import Row
+from bench.rounds import Plan, Results, compare, in_turn, warm_up
 from bench.stage import CONNECTIONS, Shop, Stage, analyze, ask, burst, metered
 from tongbao import callbacks
 from tongbao.app import open_house
@@ -40,7 +40,7 @@ class Orders:
 
 def measure(plan: Plan, progress: Progress, stage: Stage, ours: Shop, tutorial: Shop) -> Row:
     """Pay prepared orders in turn, here and there and there."""
-    ask("POST", ours.orders_url, {**ours.order, **ours.payment, "reference": "the one that is copied"}, ours.headers)
+    ask("POST", ours.orders_url, {**ours.order, **ours.payment, "reference": "copied"}, ours.headers)
     orders, theirs = Orders(), Orders()
     script = asyncio.run(_script(stage, ours, orders))
 
@@ -65,28 +65,23 @@ def measure(plan: Plan, progress: Progress, stage: Stage, ours: Shop, tutorial: 
     contenders = {"Tongbao": notify, "pgbench": replay, "the tutorial server": notify_tutorial}
     warm_up("(c) notify", contenders, progress)
     analyze(ours, tutorial)
-    sides = in_turn(plan.rounds, "(c) notify", contenders, progress)
+    own, floor, peer = in_turn(plan.rounds, "(c) notify", contenders, progress)
     _check_all_paid(ours, orders.taken)
-    return _row(plan, *sides)
-
-
-def _row(plan: Plan, ours: list[Results], floor: list[Results], peer: list[Results]) -> Row:
-    rates = tuple(column(side, "rate") for side in (ours, floor, peer))
-    postgres = tuple(column(side, "postgres_ms") for side in (ours, floor, peer))
     return Row(
         f"(c) notification → paid → ledger → outbox, {plan.concurrency} at once",
         f"pgbench, the same statements on {CONNECTIONS} connections",
         "the tutorial server: order marked paid, nothing else",
         (
-            Line("c", "payments", "1/s", *rates, target="at least 0.35 × floor"),
-            Line("c", "server CPU", "ms/payment", column(ours, "server_ms"), peer=column(peer, "server_ms")),
-            Line("c", "PostgreSQL CPU", "ms/payment", *postgres),
+            compare("payments", "1/s", "rate", own, floor, peer, "at least 0.35 × floor"),
+            compare("server CPU", "ms each", "server_ms", own, (), peer),
+            compare("PostgreSQL CPU", "ms each", "postgres_ms", own, floor, peer),
         ),
     )
 
 
 def _sent(plan: Plan, stage: Stage, shop: Shop, numbers: range) -> Results:
-    requests = [{"headers": dict(letter.headers), "body": letter.body.decode()} for letter in _letters(stage, numbers)]
+    signed = _letters(stage, numbers)
+    requests = [{"headers": dict(letter.headers), "body": letter.body.decode()} for letter in signed]
     return burst(
         stage, shop.server, requests, url=shop.notify_url, headers={}, status=200, concurrency=plan.concurrency
     )

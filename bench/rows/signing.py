@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key, l
 from bench import opponents
 from bench.processes import ROOT, BenchError
 from bench.progress import Progress
-from bench.report import Line, Row
-from bench.rounds import Plan, Results, column, in_turn
+from bench.report import Row
+from bench.rounds import Plan, Results, compare, in_turn
 from bench.timing import microseconds
 from tongbao.channels.wechatpay import signing
 from tongbao.channels.wechatpay.signing import Sealed, TrustedKey
@@ -43,18 +43,9 @@ def measure(plan: Plan, progress: Progress) -> Row:
     }
     if openssl:
         contenders["openssl"] = partial(_openssl_times, openssl, len(sample["ciphertext"]) * 3 // 4)
-    ours, theirs, *floor = in_turn(plan.rounds, "(a) sign, verify, decrypt", contenders, progress)
-    lines = [
-        Line(
-            "a",
-            f"{name} once",
-            "µs",
-            column(ours, name),
-            *(column(side, name) for side in floor),
-            peer=column(theirs, name),
-        )
-        for name in ("sign", "verify", "decrypt")
-    ]
+    own, peer, *floor = in_turn(plan.rounds, "(a) sign, verify, decrypt", contenders, progress)
+    least = floor[0] if floor else ()
+    lines = [compare(f"{name} once", "µs", name, own, least, peer) for name in ("sign", "verify", "decrypt")]
     return Row("(a) signing", f"`openssl speed`, {_version(openssl)}", "wechatpayv3 2.0.4", tuple(lines))
 
 

@@ -20,8 +20,7 @@ from fastapi import FastAPI
 
 from tongbao.app import configure_logging, create_app, database, server_config
 from tongbao.kit.db import Db
-from tongbao.kit.embedded import EmbeddedError
-from tongbao.kit.errors import Refusal
+from tongbao.kit.errors import TongbaoError
 from tongbao.settings import Settings, SettingsError
 from tongbao_demo import once, ports, sandbox, shop
 from tongbao_demo.ports import Port
@@ -33,8 +32,7 @@ _FAILURES = (
     shop.SdkMissing,
     once.NotAsExpected,
     aiohttp.ClientError,
-    EmbeddedError,
-    Refusal,
+    TongbaoError,
     SettingsError,
     OSError,
 )
@@ -56,8 +54,9 @@ class Choices:
 
     @property
     def server_url(self) -> str:
-        """Our server as this machine reaches it."""
-        return f"http://127.0.0.1:{self.port}"
+        """Our server as this machine reaches it: one that listens everywhere is here too."""
+        here = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host
+        return f"http://[{here}]:{self.port}" if ":" in here else f"http://{here}:{self.port}"
 
     def ports(self) -> list[Port]:
         """Every port that will be opened."""

@@ -88,7 +88,7 @@ async def _account(db: Db, sealer: Sealer, merchant_id: str, credentials: Mappin
     settings = {name: credentials[name] for name in _ACCOUNT_FIELDS}
     ours: Account | None = None
     for account in await merchants.list_accounts(db, merchant_id):
-        if account.channel == _CHANNEL and account.settings["mchid"] == settings["mchid"]:
+        if account.channel == _CHANNEL and account.merchant_number == settings["mchid"]:
             ours = account
         elif account.channel == _CHANNEL and account.status == "active":
             async with db.tx() as tx:

@@ -77,7 +77,9 @@ SUCCESS = PaymentFact(
 )
 
 
-def verdict(attempt: Attempt = ATTEMPT, order: Order = ORDER, fact: PaymentFact = SUCCESS) -> tuple[Verdict, str | None]:
+def verdict(
+    attempt: Attempt = ATTEMPT, order: Order = ORDER, fact: PaymentFact = SUCCESS
+) -> tuple[Verdict, str | None]:
     decision = rules.decide(attempt, order, fact, MERCHANT_NUMBER)
     return decision.verdict, decision.reason
 

@@ -67,7 +67,7 @@ async def test_a_field_that_is_not_as_it_must_be_is_named(shop: Shop, field: str
     assert await orders_of(shop) == 0
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'"x"', b"\xff\xfe", b'{"amount": 1}{', b"{\"a\": NaN}"])
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'"x"', b"\xff\xfe", b'{"amount": 1}{', b'{"a": NaN}'])
 async def test_a_body_that_is_no_order_is_refused(shop: Shop, body: bytes) -> None:
     answer = await shop.ask("POST", "/v1/orders", data=body)
     assert problem(answer) in ((400, "invalid_json"), (422, "invalid_request"))

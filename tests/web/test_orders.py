@@ -155,3 +155,15 @@ async def test_the_timeline_has_twelve_steps_in_order(shop: Shop) -> None:
     assert moments == sorted(moments)
     assert timeline["ledger"][0]["amount"] == 1800
     assert clock.now().isoformat() > moments[-1]
+
+
+async def test_a_log_in_is_replayed_under_its_key_and_its_token_is_sealed(shop: Shop) -> None:
+    appid = shop.credentials["appid"]
+    code = (await shop.control("POST", "/wechat/buyer/login", {"appid": appid})).body["code"]
+    login = {"host": "wechat", "app_id": appid, "code": code}
+    headers = {"idempotency-key": "log-in"}
+    first, again = [await shop.ask("POST", "/v1/sessions", token=None, json=login, headers=headers) for _ in range(2)]
+    assert (first.status, again.status) == (201, 201)
+    assert first.body == again.body
+    rows = await shop.db.fetch("SELECT sealed_body FROM idempotency_keys WHERE key = 'log-in'")
+    assert first.body["token"].encode() not in rows[0]["sealed_body"]

@@ -282,6 +282,32 @@ async def test_dead_and_silent_endpoints_do_not_delay_a_healthy_one(
     await courier.finish(within_seconds=0)
 
 
+async def test_a_long_queue_at_one_endpoint_does_not_delay_another(
+    shop: Shop, db: Db, courier: Courier, receiver: Receiver
+) -> None:
+    receiver.silent.add("silent")
+    endpoint_id, _ = await shop.listen_at(receiver.url("silent"))
+    long_ago = clock.now() - timedelta(hours=1)
+    event_id = await shop.sell()
+    await db.fetch(
+        "INSERT INTO events SELECT merchant_id, event_id || n, type, order_id, attempt_id, change_key || n, payload,"
+        " created_at FROM events, generate_series(1, 1000) AS n WHERE event_id = $1",
+        event_id,
+    )
+    await db.fetch(
+        "INSERT INTO deliveries SELECT merchant_id, event_id, $2, 'pending', $3, 0, $3 FROM events"
+        " WHERE merchant_id = $1 ON CONFLICT DO NOTHING",
+        shop.merchant_id,
+        endpoint_id,
+        long_ago,
+    )
+    await shop.listen_at(receiver.url("healthy"))
+    await shop.sell()
+    await courier.deliver_due()
+    await receiver.until(1, "healthy")
+    await courier.finish(within_seconds=0)
+
+
 async def test_an_endpoint_that_failed_is_asked_by_one_sender_at_a_time(
     shop: Shop, courier: Courier, receiver: Receiver
 ) -> None:

@@ -265,7 +265,8 @@ CREATE TABLE deliveries (
     PRIMARY KEY (merchant_id, event_id, endpoint_id),
     FOREIGN KEY (merchant_id, endpoint_id) REFERENCES webhook_endpoints
 );
-CREATE INDEX deliveries_due ON deliveries (endpoint_id, due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX deliveries_due ON deliveries (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX deliveries_due_by_endpoint ON deliveries (endpoint_id, due_at) WHERE due_at IS NOT NULL;
 
 CREATE TABLE delivery_tries (
     merchant_id text NOT NULL,
@@ -288,7 +289,7 @@ CREATE TABLE idempotency_keys (
     request_hash bytea NOT NULL,
     started_at   timestamptz NOT NULL,
     status       integer,                    -- null while the first request is in flight
-    body         bytea,
+    sealed_body  bytea,
     expires_at   timestamptz NOT NULL,
     PRIMARY KEY (merchant_id, principal, key)
 );

@@ -257,8 +257,23 @@ async def purge(db: Db, before: datetime, limit: int) -> int:
 # Delivering ---------------------------------------------------------------------------------------------------------
 
 
-async def lanes_due(db: Db, now: datetime) -> list[Row]:
-    """The active endpoints for which something is due, longest waiting first.
+_LANE = "merchant_id, endpoint_id, url, status, sealed_secret, sealed_previous, previous_until"
+
+
+async def lanes_due(db: Db, now: datetime, limit: int) -> list[Row]:
+    """The endpoints of the `limit` deliveries that have been due longest, and how many each has among them (`due`)."""
+    return await db.fetch(
+        "WITH longest AS (SELECT merchant_id, endpoint_id, due_at FROM deliveries WHERE due_at <= $1"
+        " ORDER BY due_at LIMIT $2), lane AS (SELECT merchant_id, endpoint_id, min(due_at) AS due_at, count(*) AS due"
+        " FROM longest GROUP BY merchant_id, endpoint_id)"
+        f" SELECT {_LANE}, due FROM lane JOIN webhook_endpoints USING (merchant_id, endpoint_id) ORDER BY due_at",
+        now,
+        limit,
+    )
+
+
+async def all_lanes_due(db: Db, now: datetime) -> list[Row]:
+    """All endpoints for which something is due, however much is due for some.
 
     The recursion jumps along the index from one endpoint to the next, so its cost grows with the endpoints that wait
     for something, not with what waits for them: a backlog of a million for one dead endpoint is a single jump.
@@ -270,9 +285,8 @@ async def lanes_due(db: Db, now: datetime) -> list[Row]:
         " UNION ALL SELECT further.* FROM lane CROSS JOIN LATERAL"
         " (SELECT merchant_id, endpoint_id, due_at FROM deliveries WHERE due_at IS NOT NULL"
         "  AND endpoint_id > lane.endpoint_id ORDER BY endpoint_id, due_at LIMIT 1) AS further)"
-        " SELECT merchant_id, endpoint_id, url, sealed_secret, sealed_previous, previous_until"
-        " FROM lane JOIN webhook_endpoints USING (merchant_id, endpoint_id)"
-        " WHERE due_at <= $1 AND status = 'active' ORDER BY due_at",
+        f" SELECT {_LANE} FROM lane JOIN webhook_endpoints USING (merchant_id, endpoint_id)"
+        " WHERE due_at <= $1 ORDER BY due_at",
         now,
     )
 
@@ -283,7 +297,7 @@ async def claim(db: Db, rooms: Sequence[tuple[str, str, int]], now: datetime, he
         "WITH picked AS MATERIALIZED (SELECT due.* FROM unnest($1::text[], $2::text[], $3::int[])"
         " AS lane (merchant_id, endpoint_id, room) CROSS JOIN LATERAL"
         " (SELECT merchant_id, event_id, endpoint_id FROM deliveries WHERE merchant_id = lane.merchant_id"
-        "  AND endpoint_id = lane.endpoint_id AND due_at <= $4 ORDER BY due_at LIMIT lane.room"
+        "  AND endpoint_id = lane.endpoint_id AND due_at <= $4 ORDER BY endpoint_id, due_at LIMIT lane.room"
         "  FOR UPDATE SKIP LOCKED) AS due)"
         " UPDATE deliveries AS d SET due_at = $5 FROM picked JOIN events USING (merchant_id, event_id)"
         " WHERE d.merchant_id = picked.merchant_id AND d.event_id = picked.event_id"

@@ -15,7 +15,7 @@ let page = welcome
 let buyer = null
 let cart = new Map()
 let order = null
-let reason = ''
+let failure = null
 let isBrewing = false
 
 // What a tap does ---------------------------------------------------------------------------------------------------
@@ -42,18 +42,25 @@ async function placeOrder() {
 
 async function pay() {
   note('pay')
-  const result = await tongbao.pay(order.id, { onWaiting: () => { note('waiting'); show(waiting) } })
+  const client = tongbao
+  const result = await client.pay(order.id, { onWaiting: startWaiting })
+  failure = client.lastError()
   conclude(result)
+}
+
+function startWaiting() {
+  note('waiting')
+  show(waiting)
 }
 
 async function askAgain() {
   const { status } = await tongbao.getOrder(order.id)
   if (status === 'paid') conclude('paid')
+  else toast(t('pending'))
 }
 
 function conclude(result) {
   note(result)
-  reason = result === 'failed' ? tongbao.lastError()?.message ?? '' : ''
   show({ paid, cancelled, failed, pending }[result])
 }
 
@@ -91,20 +98,23 @@ function drinks() {
     h(
       'div', { class: 'drinks__foot' },
       h('span', {}, total ? h('b', {}, yuan(total)) : t('choose')),
-      h('button', { type: 'button', class: 'weui-btn weui-btn_primary', disabled: total === 0, onclick: guarded(placeOrder) }, t('order')),
+      primary('order', placeOrder, { disabled: total === 0 }),
     ),
   )
 }
 
 function drink(each) {
   const quantity = cart.get(each.id) ?? 0
-  const step = (sign, change) =>
-    h('button', { type: 'button', class: 'stepper', 'aria-label': `${sign} ${either(each)}`, onclick: () => choose(each.id, change) }, sign)
+  const step = (sign, change) => {
+    const onclick = () => choose(each.id, change)
+    return h('button', { type: 'button', class: 'stepper', 'aria-label': `${sign} ${either(each)}`, onclick }, sign)
+  }
+  const less = quantity ? [step('−', -1), h('span', {}, String(quantity))] : []
   return h(
     'div', { class: 'drink' },
     h('div', { class: 'drink__picture' }, cup(each)),
     h('div', { class: 'drink__name' }, h('b', {}, either(each)), h('span', {}, yuan(each.price))),
-    h('div', { class: 'drink__quantity' }, ...(quantity ? [step('−', -1), h('span', {}, String(quantity))] : []), step('+', 1)),
+    h('div', { class: 'drink__quantity' }, ...less, step('+', 1)),
   )
 }
 
@@ -113,25 +123,37 @@ function yourOrder() {
     const named = menu.drinks.find(({ id }) => id === reference)
     return cell(`${either(named)} × ${quantity}`, yuan(unit_price * quantity))
   })
+  const number = h('small', {}, order.reference)
   return h(
     'div', { class: 'order' },
     h('div', { class: 'weui-cells' }, ...items, cell(t('total'), h('b', {}, yuan(order.amount)))),
-    h('div', { class: 'weui-cells' }, cell(t('number'), h('small', {}, order.reference)), cell(t('paid_with'), t('wechat_pay'))),
+    h('div', { class: 'weui-cells' }, cell(t('number'), number), cell(t('paid_with'), t('wechat_pay'))),
     h('div', { class: 'order__buttons' }, primary('pay', pay), secondary('back', newOrder)),
   )
 }
 
-const waiting = () =>
-  message(h('i', { class: 'weui-primary-loading weui-primary-loading_brand' }, h('i', { class: 'weui-primary-loading__dot' })), 'waiting', t('waiting_why'))
+function waiting() {
+  const dot = h('i', { class: 'weui-primary-loading__dot' })
+  const spinner = h('i', { class: 'weui-primary-loading weui-primary-loading_brand' }, dot)
+  return message(spinner, 'waiting', t('waiting_why'))
+}
 
-const paid = () =>
-  message(icon('success'), 'paid', h('span', { class: isBrewing ? 'brewing' : '' }, t(isBrewing ? 'brewing' : 'not_brewing')), primary('new_order', newOrder))
+function paid() {
+  const words = isBrewing ? h('span', { class: 'brewing' }, t('brewing')) : t('not_brewing')
+  return message(icon('success'), 'paid', words, primary('new_order', newOrder))
+}
 
-const cancelled = () => message(icon('info'), 'cancelled', t('cancelled_why'), primary('again', pay), secondary('back', newOrder))
+function cancelled() {
+  return message(icon('info'), 'cancelled', t('cancelled_why'), primary('again', pay), secondary('back', newOrder))
+}
 
-const failed = () => message(icon('warn'), 'failed', reason, primary('again', pay), secondary('back', newOrder))
+function failed() {
+  return message(icon('warn'), 'failed', why(failure), primary('again', pay), secondary('back', newOrder))
+}
 
-const pending = () => message(icon('waiting'), 'pending', t('pending_why'), primary('ask_again', askAgain), secondary('back', newOrder))
+function pending() {
+  return message(icon('waiting'), 'pending', t('pending_why'), primary('ask_again', askAgain), secondary('back', newOrder))
+}
 
 function message(picture, title, words, ...buttons) {
   return h(
@@ -148,15 +170,16 @@ function message(picture, title, words, ...buttons) {
 // Their parts -------------------------------------------------------------------------------------------------------
 
 const icon = (name) => h('i', { class: `weui-icon-${name} weui-icon_msg` })
-const primary = (words, act) => button('weui-btn_primary', words, act)
+const primary = (words, act, more) => button('weui-btn_primary', words, act, more)
 const secondary = (words, act) => button('weui-btn_default', words, act)
 
-function button(kind, words, act) {
-  return h('button', { type: 'button', class: `weui-btn ${kind}`, onclick: guarded(act) }, t(words))
+function button(kind, words, act, more = {}) {
+  return h('button', { type: 'button', class: `weui-btn ${kind}`, onclick: guarded(act), ...more }, t(words))
 }
 
 function cell(left, right) {
-  return h('div', { class: 'weui-cell' }, h('div', { class: 'weui-cell__bd' }, left), h('div', { class: 'weui-cell__ft' }, right))
+  const [body, foot] = [h('div', { class: 'weui-cell__bd' }, left), h('div', { class: 'weui-cell__ft' }, right)]
+  return h('div', { class: 'weui-cell' }, body, foot)
 }
 
 function cup({ colour }) {
@@ -169,7 +192,14 @@ const chosen = () => menu.drinks.map((each) => [each, cart.get(each.id) ?? 0]).f
 
 /** Whatever goes wrong is told, and the page stays where it is. */
 function guarded(act) {
-  return () => Promise.resolve(act()).catch((error) => toast(error.message))
+  return () => Promise.resolve().then(act).catch((error) => toast(why(error)))
+}
+
+/** The server's own words, where it was reached; or the pay sheet's, which knows one reason. */
+function why({ code, message }) {
+  if (code === 'unreachable' || code === 'timed_out') return t('unreachable')
+  if (code === 'sheet_failed' && message.includes('insufficient balance')) return t('sheet_fail')
+  return message
 }
 
 function show(next) {
@@ -195,8 +225,8 @@ function connect() {
 function openSheetForOrder() {
   note('sheet_opened')
   const sheet = openSheet(order.amount)
-  const choice = sheet.choice.then((tapped) => { note(`sheet_${tapped}`); return tapped })
-  return { ...sheet, choice }
+  sheet.choice.then((tapped) => note(`sheet_${tapped}`))
+  return sheet
 }
 
 byId('language').addEventListener('click', () => {
@@ -205,16 +235,13 @@ byId('language').addEventListener('click', () => {
   render()
   renderPanel()
 })
-byId('lose').addEventListener('change', (change) =>
-  guarded(() => shop.setFaults({ lose_notifications: change.target.checked }))(),
-)
+byId('lose').addEventListener('change', guarded(() => shop.setFaults({ lose_notifications: byId('lose').checked })))
 
-render()
-renderPanel()
 guarded(async () => {
   menu = await shop.getMenu()
   globalThis.wx = createPretendWx(menu.app_id, shop.phone, openSheetForOrder)
   connect()
-  byId('lose').checked = (await shop.getFaults()).lose_notifications
   render()
+  renderPanel()
+  byId('lose').checked = (await shop.getFaults()).lose_notifications
 })()

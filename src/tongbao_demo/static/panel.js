@@ -59,7 +59,7 @@ export function renderPanel() {
   byId('webhooks').replaceChildren(...webhooks(timeline?.webhooks ?? []))
 }
 
-/** The phone's and the server's steps in the order they happened, each with its milliseconds since the first; then those to come. */
+/** The phone's and the server's steps in the order they happened, with milliseconds since the first; then those to come. */
 function story() {
   const notice = timeline?.notices.at(-1)
   const steps = (timeline?.steps ?? []).map(({ step, name, title, at, detail }) => {

@@ -10,11 +10,12 @@ export const phone = (act, body) => ask('POST', `phone/${act}`, body)
 export const getFaults = () => ask('GET', 'phone/faults')
 export const setFaults = (faults) => ask('PUT', 'phone/faults', faults)
 
-/** One exchange. Rejects with the server's own words and its code. */
+/** One exchange. Rejects with the server's own words and its code; `unreachable` where it has none. */
 async function ask(method, path, body) {
   const headers = { 'Accept-Language': locale(), 'Content-Type': 'application/json' }
-  const answer = await fetch(path, { method, headers, body: body && JSON.stringify(body) })
-  const words = await answer.json()
-  if (answer.ok) return words
-  throw Object.assign(new Error(words.detail || words.message || words.title), { code: words.code })
+  const answer = await fetch(path, { method, headers, body: body && JSON.stringify(body) }).catch(() => null)
+  const words = await answer?.json().catch(() => null)
+  if (words && answer.ok) return words
+  const { code = 'unreachable', detail, message, title } = words ?? {}
+  throw Object.assign(new Error(detail || message || title), { code })
 }

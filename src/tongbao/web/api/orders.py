@@ -16,7 +16,7 @@ from tongbao.merchants import Principal
 from tongbao.payments import Attempt, Choice, Draft, Order, Payer, Started
 from tongbao.web.api import watching
 from tongbao.web.api.auth import authenticate, authenticate_merchant
-from tongbao.web.api.idempotency import once
+from tongbao.web.api.idempotency import asker, once
 from tongbao.web.api.schemas import (
     CloseRequest,
     OpenedAnswer,
@@ -68,7 +68,7 @@ async def create(request: Request) -> Response:
             answer |= _started(opened.started)
         return _json(answer, 201 if opened.is_new else 200)
 
-    return await once(request, context.db, principal, raw, act)
+    return await once(request, context, asker(principal), raw, act)
 
 
 @router.post(
@@ -91,7 +91,7 @@ async def pay(request: Request, order_id: str) -> Response:
         started = await payments.start(context.db, context.directory, principal.merchant_id, order_id, choice, payer)
         return _json(_started(started), 201)
 
-    return await once(request, context.db, principal, raw, act)
+    return await once(request, context, asker(principal), raw, act)
 
 
 @router.get(
@@ -141,7 +141,7 @@ async def close(request: Request, order_id: str) -> Response:
         await payments.close(context.db, context.directory, principal.merchant_id, order_id, body.reason)
         return _json(payments.order_view(*await payments.get_order(context.db, principal.merchant_id, order_id)), 200)
 
-    return await once(request, context.db, principal, raw, act)
+    return await once(request, context, asker(principal), raw, act)
 
 
 async def _make_endpoint(context: Context, merchant_id: str, url: str) -> None:

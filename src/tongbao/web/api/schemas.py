@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, TypeVar
 
 import orjson
-from fastapi import Request
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from tongbao.kit.errors import Refusal
 from tongbao.kit.money import MAX_AMOUNT
-from tongbao.web.context import read_body
 from tongbao.web.problems import InvalidRequest
 
 
@@ -186,12 +184,6 @@ def parse(model: type[B], raw: bytes) -> B:
         if error.errors(include_url=False)[0]["type"] == "json_invalid":
             raise Refusal("invalid_json", 400) from None
         raise InvalidRequest(error) from None
-
-
-async def read(model: type[B], request: Request) -> tuple[B, bytes]:
-    """Read and parse a request's body; also its raw bytes."""
-    raw = await read_body(request)
-    return parse(model, raw), raw
 
 
 def takes(model: type[Body]) -> dict[str, Any]:

@@ -6,8 +6,9 @@ from fastapi import APIRouter, Request, Response
 
 from tongbao import buyers
 from tongbao.kit import clock
-from tongbao.web.api.schemas import Problem, SessionAnswer, SessionRequest, dump, read, takes
-from tongbao.web.context import context_of
+from tongbao.web.api.idempotency import Asker, once
+from tongbao.web.api.schemas import Problem, SessionAnswer, SessionRequest, dump, parse, takes
+from tongbao.web.context import context_of, read_body
 
 router = APIRouter(tags=["buyers"])
 
@@ -31,10 +32,16 @@ router = APIRouter(tags=["buyers"])
 async def create_session(request: Request) -> Response:
     """Exchange the host's one-time code for a session of ours. A code is exchanged once; send the token as Bearer."""
     context = context_of(request)
-    body, _ = await read(SessionRequest, request)
+    raw = await read_body(request)
+    body = parse(SessionRequest, raw)
     app, host = await context.directory.host_for(body.host, body.app_id)
-    session = await buyers.log_in(
-        context.db, context.sealer, host, app.merchant_id, body.host, body.app_id, body.code, clock.now()
-    )
-    answer = {"token": session.token, "buyer_id": session.buyer_id, "expires_at": session.expires_at}
-    return Response(dump(answer), 201, media_type="application/json")
+
+    async def act() -> Response:
+        session = await buyers.log_in(
+            context.db, context.sealer, host, app.merchant_id, body.host, body.app_id, body.code, clock.now()
+        )
+        answer = {"token": session.token, "buyer_id": session.buyer_id, "expires_at": session.expires_at}
+        return Response(dump(answer), 201, media_type="application/json")
+
+    # Nobody is known before the log-in; whoever sends the same code again is who sent it first.
+    return await once(request, context, Asker(app.merchant_id, f"{body.host}:{body.app_id}"), raw, act)

@@ -37,7 +37,7 @@ def take_over(
     tx.write(
         """
         UPDATE idempotency_keys
-        SET started_at = $5, request_hash = $6, expires_at = $7, status = NULL, body = NULL
+        SET started_at = $5, request_hash = $6, expires_at = $7, status = NULL, sealed_body = NULL
         WHERE merchant_id = $1 AND principal = $2 AND key = $3 AND started_at = $4
         """,
         *slot,
@@ -49,16 +49,16 @@ def take_over(
     )
 
 
-def keep_answer(tx: Tx, slot: Slot, started_at: datetime, status: int, body: bytes) -> None:
+def keep_answer(tx: Tx, slot: Slot, started_at: datetime, status: int, sealed_body: bytes) -> None:
     tx.write(
         """
-        UPDATE idempotency_keys SET status = $5, body = $6
+        UPDATE idempotency_keys SET status = $5, sealed_body = $6
         WHERE merchant_id = $1 AND principal = $2 AND key = $3 AND started_at = $4
         """,
         *slot,
         started_at,
         status,
-        body,
+        sealed_body,
     )
 
 

@@ -12,7 +12,7 @@ from tongbao import webhooks
 from tongbao.kit import clock
 from tongbao.kit.errors import Refusal
 from tongbao.web.api.auth import authenticate_merchant
-from tongbao.web.api.idempotency import once
+from tongbao.web.api.idempotency import asker, once
 from tongbao.web.api.schemas import Problem, ReplayRequest, dump, parse, takes
 from tongbao.web.context import context_of, read_body
 from tongbao.webhooks import Delivery
@@ -113,7 +113,7 @@ async def replay(request: Request, event_id: str) -> Response:
         answer = {"event_id": event_id, "endpoint_ids": endpoint_ids}
         return Response(dump(answer), 202, media_type="application/json")
 
-    return await once(request, context.db, principal, raw, act)
+    return await once(request, context, asker(principal), raw, act)
 
 
 def _view(delivery: Delivery) -> dict[str, Any]:
