@@ -163,11 +163,13 @@ async def take_webhook(request: Request) -> Response:
 
 
 async def show_timeline(request: Request) -> Response:
-    """What Tongbao tells of an order, and what the shop knows of it from webhooks."""
+    """What Tongbao tells of an order of ours, and what the shop knows of it from webhooks."""
     order_id = request.path_params["order_id"]
-    status, timeline = await _tongbao(request, "GET", f"/v1/orders/{order_id}/timeline")
     order = _shop(request).orders.get(order_id)
-    if status == 200 and order:
+    if order is None:
+        return _json(404, {"code": "order_unknown", "detail": "The shop has no such order in its memory."})
+    status, timeline = await _tongbao(request, "GET", f"/v1/orders/{order_id}/timeline")
+    if status == 200:
         verified = [{"id": event_id, "body": event} for event_id, event in order.webhooks.items()]
         timeline |= {"is_brewing": order.is_brewing, "webhooks": verified}
     return _json(status, timeline)

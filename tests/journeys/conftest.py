@@ -52,6 +52,10 @@ class Demo:
         places = ["--port", str(self.port), "--sandbox-base-port", str(self.port + 1), "--data", str(self.folder)]
         return [sys.executable, "-m", "tongbao_demo", *places, *options]
 
+    def run(self, *options: str) -> subprocess.CompletedProcess[str]:
+        """Run it to its end."""
+        return subprocess.run(self.command(*options), capture_output=True, text=True, timeout=100, check=False)
+
     def start(self) -> subprocess.Popen[str]:
         """Start it in the foreground of nobody, and wait until it says that it is ready."""
         log = self.folder / "demo.log"

@@ -2,46 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import signal
-import socket
 import subprocess
 
 import psutil
-import pytest
 
 from tests.journeys.conftest import Demo
 
 
-def _run(demo: Demo, *options: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(demo.command(*options), capture_output=True, text=True, timeout=100, check=False)
-
-
-def test_once_pays_tells_the_twelve_steps_and_leaves_nothing(new_demo: Demo) -> None:
-    result = _run(new_demo, "--once")
-    assert result.returncode == 0, result.stdout + result.stderr
-    steps = re.findall(r"^ *(\d+)  \d\d:\d\d:\d\d\.\d{3} +\+\d+\.\d ms  ", result.stdout, re.MULTILINE)
-    assert steps == [str(number) for number in range(1, 13)]
-    assert "clearing:" in result.stdout and "order.paid" in result.stdout
-    assert "✗" not in result.stdout
-    assert new_demo.leftovers() == []
-    assert (new_demo.folder / "demo.json").stat().st_mode & 0o777 == 0o600
-
-
-@pytest.mark.parametrize(("offset", "option"), [(0, "--port"), (2, "--sandbox-base-port")])
-def test_an_occupied_port_is_a_clear_error_before_anything_starts(new_demo: Demo, offset: int, option: str) -> None:
-    taken = new_demo.port + offset
-    with socket.create_server(("127.0.0.1", taken)):
-        result = _run(new_demo, "--once")
-    assert result.returncode == 2
-    assert f"Port {taken}" in result.stderr and f"choose another with {option}." in result.stderr
-    assert "Traceback" not in result.stderr
-    assert list(new_demo.folder.iterdir()) == []
-
-
 def test_a_start_that_fails_half_way_leaves_nothing(new_demo: Demo) -> None:
     (new_demo.folder / "postgres").write_text("in the way of the database")
-    result = _run(new_demo)
+    result = new_demo.run()
     assert result.returncode == 1
     assert "PostgreSQL" in result.stderr and "Traceback" not in result.stderr
     (new_demo.folder / "postgres").unlink()
@@ -63,7 +34,7 @@ def test_two_demos_do_not_share_a_folder(new_demo: Demo) -> None:
     process = new_demo.start()
     try:
         other = Demo(new_demo.folder, new_demo.port + 10)
-        result = _run(other, "--once")
+        result = other.run("--once")
     finally:
         new_demo.stop(process, signal.SIGINT)
     assert result.returncode == 2

@@ -147,6 +147,11 @@ def test_the_shop_believes_no_webhook_that_is_not_signed(demo: Demo) -> None:
     assert (status, problem["code"]) == (400, "signature_wrong")
 
 
+def test_the_shop_shows_the_timeline_of_its_own_orders_alone(demo: Demo) -> None:
+    status, problem = demo.ask("GET", "/demo/timeline/ord1%3Fwait=1")
+    assert (status, problem["code"]) == (404, "order_unknown")
+
+
 def test_the_shop_sets_the_prices(demo: Demo) -> None:
     cart = b'{"buyer":"byr1","lines":[{"id":"latte","quantity":1,"price":1}]}'
     status, problem = demo.ask("POST", "/demo/orders", cart)

@@ -308,6 +308,22 @@ async def test_a_long_queue_at_one_endpoint_does_not_delay_another(
     await courier.finish(within_seconds=0)
 
 
+async def test_a_silent_try_does_not_hold_up_the_next_event_of_its_endpoint(
+    shop: Shop, courier: Courier, receiver: Receiver
+) -> None:
+    await shop.listen_at(receiver.url("a"))
+    receiver.silent.add("a")
+    for count in range(1, 4):
+        await shop.sell()
+        await courier.deliver_due()
+        await receiver.until(count, "a")
+    receiver.silent.clear()
+    await shop.sell()
+    await courier.deliver_due()
+    await receiver.until(4, "a")
+    await courier.finish(within_seconds=0)
+
+
 async def test_an_endpoint_that_failed_is_asked_by_one_sender_at_a_time(
     shop: Shop, courier: Courier, receiver: Receiver
 ) -> None:

@@ -27,11 +27,11 @@ from tongbao.webhooks.model import Parcel, Result, Try
 
 _LEASE = timedelta(seconds=60)
 _LEASE_LEFT_TO_SEND = timedelta(seconds=20)  # a try takes fifteen seconds at most
-_QUEUE = 64
-_SENDERS_PER_LANE = 8
 _SENDERS = 200
-_SENDERS_BEFORE_SHARING = 100
+_SENDERS_PER_LANE = 8
+_SENDERS_BEFORE_SHARING = 100  # from here on a lane that has a sender gets no second one
 _PARCELS_AT_ONCE = 256
+_PARCELS_PER_LANE = 64
 _LANES_KEPT = 4096
 _GATHER_SECONDS = 0.05
 
@@ -84,7 +84,7 @@ class Courier:
         rows = await store.lanes_due(self._db, now, _PARCELS_AT_ONCE)
         if sum(row["due"] for row in rows) == _PARCELS_AT_ONCE:  # there is more: whose, must not depend on who has most
             rows = await store.all_lanes_due(self._db, now)
-        lanes = [self._lane(row) for row in rows if row["status"] == "active"]
+        lanes = [lane for row in rows if row["status"] == "active" and (lane := self._lane(row)).keys]
         rooms = self._rooms(lanes)
         if not rooms:
             return 0
@@ -138,17 +138,17 @@ class Courier:
         share = max(_PARCELS_AT_ONCE // (len(lanes) or 1), _SENDERS_PER_LANE)
         self._left_some = False
         for lane in lanes:
-            ahead = 1 if lane.failing else min(share, _QUEUE)
+            ahead = 1 if lane.failing else min(share, _PARCELS_PER_LANE)
             hands = lane.senders or len(self._sending) + len(rooms) < _SENDERS
-            room = ahead - lane.senders - len(lane.queue) if lane.keys and hands else 0
+            room = ahead - lane.senders - len(lane.queue) if hands else 0
             self._left_some |= room < ahead
             if room > 0:
                 rooms.append((lane.merchant_id, lane.endpoint_id, room))
         return rooms
 
     def _staff(self, lane: _Lane) -> None:
-        """Put senders to a lane: one in any case, more for as long as that leaves enough for other lanes."""
-        while lane.senders < min(lane.width(), len(lane.queue)):
+        """Put senders to a lane: one in any case, more only while that leaves enough for other lanes."""
+        for _ in range(min(lane.width() - lane.senders, len(lane.queue))):
             if lane.senders and len(self._sending) >= _SENDERS_BEFORE_SHARING:
                 return
             lane.senders += 1

@@ -62,8 +62,8 @@ export function renderPanel() {
 /** The phone's and the server's steps in the order they happened, with milliseconds since the first; then those to come. */
 function story() {
   const notice = timeline?.notices.at(-1)
-  const steps = (timeline?.steps ?? []).map(({ step, name, title, at, detail }) => {
-    return { number: step, title: either(title), at, detail: name === 'notice' && notice ? notice.verdict : detail }
+  const steps = (timeline?.steps ?? []).map((step) => {
+    return { number: step.step, title: either(step.title), at: step.at, detail: detailOf(step, notice) }
   })
   const settledAt = steps.find(({ number }) => number === SETTLE)?.at
   let last = 0
@@ -77,6 +77,14 @@ function story() {
   const happened = [...phone, ...done].sort((one, other) => one.at - other.at)
   const ahead = steps.slice(done.length).map(({ number, title }) => ({ number, title }))
   return [...happened.map((each) => ({ ...each, since: each.at - happened[0].at })), ...ahead]
+}
+
+/** What stands beside a step: the server's own detail, or a word of ours where that is a sentence in one language. */
+function detailOf({ name, detail }, notice) {
+  if (name === 'notice') return notice?.verdict
+  if (name === 'settle') return notice ? '' : t('by_asking')
+  // The attempt's state is told as it is now, and here would read as if it had been so then.
+  return name === 'answer' ? '' : detail
 }
 
 function row({ at, since, number, title, detail, isSkipped }) {

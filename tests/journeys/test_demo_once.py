@@ -1,0 +1,32 @@
+"""`tongbao demo --once`: one payment without a browser, and the ports it needs."""
+
+from __future__ import annotations
+
+import re
+import socket
+
+import pytest
+
+from tests.journeys.conftest import Demo
+
+
+def test_once_pays_tells_the_twelve_steps_and_leaves_nothing(new_demo: Demo) -> None:
+    result = new_demo.run("--once")
+    assert result.returncode == 0, result.stdout + result.stderr
+    steps = re.findall(r"^ *(\d+)  \d\d:\d\d:\d\d\.\d{3} +\+\d+\.\d ms  ", result.stdout, re.MULTILINE)
+    assert steps == [str(number) for number in range(1, 13)]
+    assert "clearing:" in result.stdout and "order.paid" in result.stdout
+    assert "✗" not in result.stdout
+    assert new_demo.leftovers() == []
+    assert (new_demo.folder / "demo.json").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(("offset", "option"), [(0, "--port"), (2, "--sandbox-base-port")])
+def test_an_occupied_port_is_a_clear_error_before_anything_starts(new_demo: Demo, offset: int, option: str) -> None:
+    taken = new_demo.port + offset
+    with socket.create_server(("127.0.0.1", taken)):
+        result = new_demo.run("--once")
+    assert result.returncode == 2
+    assert f"Port {taken}" in result.stderr and f"choose another with {option}." in result.stderr
+    assert "Traceback" not in result.stderr
+    assert list(new_demo.folder.iterdir()) == []
