@@ -208,7 +208,7 @@ class Shop:
         """Wait until the shop's server was told that many times."""
         give_up_at = time.monotonic() + seconds
         while len(self.webhooks) < count and time.monotonic() < give_up_at:
-            await asyncio.sleep(0.02)  # noqa: ASYNC110 (what is heard comes from another task)
+            await asyncio.sleep(0.02)
         assert len(self.webhooks) >= count, f"told {len(self.webhooks)} times, not {count}"
         return self.webhooks
 

@@ -74,6 +74,8 @@ export interface PayOptions {
 }
 
 export interface Session {
+  /** Proves this buyer to your own server, which asks `GET /v1/sessions/current` whose it is. Never show or log it. */
+  token: string
   buyerId: string
   /** ISO 8601, UTC. */
   expiresAt: string

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +13,7 @@ import aiohttp
 import click
 
 from tongbao import merchants, reconcile
+from tongbao.cli import gateway_book
 from tongbao.kit import clock
 from tongbao.kit.db import Db
 from tongbao.merchants import Account
@@ -61,7 +61,7 @@ async def _pay_one_order(stage: Stage) -> str:
     login = await _ask(stage, "POST", "/demo/phone/login", 200)
     app = {"host": "wechat", "app_id": stage.keys.app_id, "code": login["code"]}
     session = await _ask(stage, "POST", "/v1/sessions", 201, app)
-    cart = {"buyer": session["buyer_id"], "lines": [{"id": "latte", "quantity": 2}, {"id": "jasmine", "quantity": 1}]}
+    cart = {"session": session["token"], "lines": [{"id": "latte", "quantity": 2}, {"id": "jasmine", "quantity": 1}]}
     order = await _ask(stage, "POST", "/demo/orders", 201, cart)
     how = {"channel": "wechatpay", "method": "jsapi"}
     started = await _ask(stage, "POST", f"/v1/orders/{order['id']}/payments", 201, how, session["token"])
@@ -104,12 +104,8 @@ async def _account(stage: Stage) -> Account:
 
 
 async def _book(stage: Stage) -> GatewayBook:
-    """The sandbox's own money book, fen per attempt."""
-    book = await stage.sandbox.ask(stage.http, "GET", "/wechat/book")
-    held: defaultdict[str, int] = defaultdict(int)
-    for line in book["lines"]:
-        held[line["out_trade_no"]] += line["amount"]
-    return GatewayBook(book["mchid"], held)
+    """The sandbox's own money book."""
+    return gateway_book(await stage.sandbox.ask(stage.http, "GET", "/wechat/book"))
 
 
 async def _ask(

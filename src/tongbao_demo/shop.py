@@ -63,10 +63,9 @@ class Line(BaseModel):
 
 
 class Cart(BaseModel):
-    """What the page sends: no prices. An order can be seen and paid by the buyer it names alone, so naming somebody
-    else as the buyer helps nobody."""
+    """What the page sends: no prices, and its session, which Tongbao says whose it is."""
 
-    buyer: str
+    session: str = Field(repr=False)
     lines: Annotated[list[Line], Field(min_length=1, max_length=len(MENU))]
 
 
@@ -132,6 +131,9 @@ async def take_order(request: Request) -> Response:
         drinks = [(MENU[line.id], line.quantity) for line in cart.lines]
     except (ValidationError, KeyError):
         return _json(422, {"code": "cart_unreadable", "detail": "Choose one to twenty of what is on the menu."})
+    status, buyer = await _tongbao(request, "GET", "/v1/sessions/current", token=cart.session)
+    if status != 200:
+        return _json(status, buyer)
     draft = {
         "reference": f"coffee-{time.strftime('%Y%m%d')}-{secrets.token_hex(4)}",
         "amount": sum(drink.price * quantity for drink, quantity in drinks),
@@ -140,7 +142,7 @@ async def take_order(request: Request) -> Response:
             {"name": f"{drink.zh} {drink.en}", "quantity": quantity, "unit_price": drink.price, "reference": drink.id}
             for drink, quantity in drinks
         ],
-        "buyer": cart.buyer,
+        "buyer": buyer["buyer_id"],
     }
     status, order = await _tongbao(request, "POST", "/v1/orders", draft)
     if status == 201:
@@ -209,9 +211,13 @@ def _weather(status: int, dial: Any) -> Response:
 # Between them -----------------------------------------------------------------------------------------------------
 
 
-async def _tongbao(request: Request, method: str, path: str, body: object = None) -> tuple[int, Any]:
+async def _tongbao(
+    request: Request, method: str, path: str, body: object = None, token: str | None = None
+) -> tuple[int, Any]:
+    """Ask Tongbao as the merchant that we are, or in the name of who has a session."""
     shop = _shop(request)
-    headers = {"Authorization": f"Bearer {shop.api_key}", "Accept-Language": request.headers.get("accept-language", "")}
+    language = request.headers.get("accept-language", "")
+    headers = {"Authorization": f"Bearer {token or shop.api_key}", "Accept-Language": language}
     return await _exchange(shop, method, shop.tongbao_url + path, body, headers)
 
 

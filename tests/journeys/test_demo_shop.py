@@ -153,9 +153,9 @@ def test_the_shop_shows_the_timeline_of_its_own_orders_alone(demo: Demo) -> None
 
 
 def test_the_shop_sets_the_prices(demo: Demo) -> None:
-    cart = b'{"buyer":"byr1","lines":[{"id":"latte","quantity":1,"price":1}]}'
+    cart = b'{"session":"bs_none","lines":[{"id":"latte","quantity":1,"price":1}]}'
     status, problem = demo.ask("POST", "/demo/orders", cart)
-    assert (status, problem["code"]) == (422, "unknown_buyer"), "the price was ignored, the buyer was looked for"
+    assert (status, problem["code"]) == (401, "unauthorized"), "the price was ignored, the session was asked about"
     for lines in (b"[]", b'[{"id":"gold","quantity":1}]', b'[{"id":"latte","quantity":-1}]'):
-        status, problem = demo.ask("POST", "/demo/orders", b'{"buyer":"byr1","lines":' + lines + b"}")
+        status, problem = demo.ask("POST", "/demo/orders", b'{"session":"bs_none","lines":' + lines + b"}")
         assert (status, problem["code"]) == (422, "cart_unreadable")

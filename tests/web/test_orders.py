@@ -167,3 +167,9 @@ async def test_a_log_in_is_replayed_under_its_key_and_its_token_is_sealed(shop: 
     assert first.body == again.body
     rows = await shop.db.fetch("SELECT sealed_body FROM idempotency_keys WHERE key = 'log-in'")
     assert first.body["token"].encode() not in rows[0]["sealed_body"]
+
+
+async def test_a_session_says_whose_it_is_and_nothing_of_the_hosts(shop: Shop) -> None:
+    answer = await shop.ask("GET", "/v1/sessions/current", token=shop.buyer_token)
+    assert answer.body == {"buyer_id": shop.buyer_id, "host": "wechat", "app_id": shop.credentials["appid"]}
+    assert (await shop.ask("GET", "/v1/sessions/current")).status == 401, "an API key is no session"

@@ -8,7 +8,7 @@ from tongbao import webhooks
 from tongbao.kit import clock, ids
 from tongbao.kit.db import Db
 from tongbao.kit.sealing import Sealer
-from tongbao.webhooks import Delivery
+from tongbao.webhooks import Courier, Delivery
 
 MASTER_KEYS = "test:" + "A" * 43 + "="
 
@@ -57,3 +57,16 @@ class Shop:
     async def outcomes(self, delivery: Delivery) -> list[str]:
         tries = await webhooks.tries_of(self.db, self.merchant_id, delivery.event_id, delivery.endpoint_id)
         return [one.outcome for one in tries]
+
+    async def move_clock_to(self, event_id: str) -> None:
+        """Move our clock to where the only delivery of an event is due."""
+        due_at = (await self.delivery(event_id)).due_at
+        assert due_at is not None
+        clock.move(0)
+        clock.move((due_at - clock.now()).total_seconds() + 0.001)
+
+
+async def carry(courier: Courier) -> None:
+    """Deliver what is due, once, and see to the results."""
+    await courier.deliver_due()
+    await courier.finish()

@@ -41,7 +41,7 @@ export function createTongbao(options) {
 
   const { pay, lastError } = createPay(host, { start, getOrder }, waitSeconds)
   return {
-    login: () => sessions.current().then(({ buyerId, expiresAt }) => ({ buyerId, expiresAt })),
+    login: () => sessions.current().then(({ token, buyerId, expiresAt }) => ({ token, buyerId, expiresAt })),
     logout: sessions.forget,
     pay,
     getOrder,

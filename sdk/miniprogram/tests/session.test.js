@@ -5,7 +5,7 @@ import { stage } from './stage.js'
 
 test('logging in exchanges one code of the host for a session', async (t) => {
   const { run, server, tongbao } = stage(t)
-  assert.deepEqual(await run(tongbao.login()), { buyerId: 'buy_1', expiresAt: '2026-05-20T10:00:00.000Z' })
+  assert.deepEqual(await run(tongbao.login()), { token: 'token-1', buyerId: 'buy_1', expiresAt: '2026-05-20T10:00:00.000Z' })
   assert.deepEqual(server.requests[0].body, { host: 'wechat', app_id: 'wx1234567890abcdef', code: 'code-1' })
 })
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import click
 
-from tongbao.cli.books import check_books
+from tongbao.cli.books import check_books, gateway_book
 from tongbao.cli.context import Context, Failure
 from tongbao.cli.merchants import account, app, key, merchant
 from tongbao.cli.running import demo, migrate, sandbox, serve, worker
 from tongbao.cli.webhooks import webhook
 from tongbao.settings import Settings, SettingsError
 
-__all__ = ["main"]
+__all__ = ["gateway_book", "main"]
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

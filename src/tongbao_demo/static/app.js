@@ -12,7 +12,6 @@ let tongbao
 
 /** What the phone shows: a page, and what it is about. */
 let page = welcome
-let buyer = null
 let cart = new Map()
 let order = null
 let failure = null
@@ -21,7 +20,7 @@ let isBrewing = false
 // What a tap does ---------------------------------------------------------------------------------------------------
 
 async function logIn() {
-  buyer = (await tongbao.login()).buyerId
+  await tongbao.login()
   note('login')
   show(drinks)
 }
@@ -34,7 +33,7 @@ function choose(id, change) {
 async function placeOrder() {
   const lines = chosen().map(([{ id }, quantity]) => ({ id, quantity }))
   note('order')
-  order = await shop.placeOrder(buyer, lines)
+  order = await shop.placeOrder((await tongbao.login()).token, lines)
   isBrewing = false
   follow(order.id, told)
   show(yourOrder)

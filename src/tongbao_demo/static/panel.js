@@ -63,7 +63,8 @@ export function renderPanel() {
 function story() {
   const notice = timeline?.notices.at(-1)
   const steps = (timeline?.steps ?? []).map((step) => {
-    return { number: step.step, title: either(step.title), at: step.at, detail: detailOf(step, notice) }
+    const detail = step.detail.startsWith('by_') ? t(step.detail) : step.detail
+    return { number: step.step, title: either(step.title), at: step.at, detail }
   })
   const settledAt = steps.find(({ number }) => number === SETTLE)?.at
   let last = 0
@@ -77,14 +78,6 @@ function story() {
   const happened = [...phone, ...done].sort((one, other) => one.at - other.at)
   const ahead = steps.slice(done.length).map(({ number, title }) => ({ number, title }))
   return [...happened.map((each) => ({ ...each, since: each.at - happened[0].at })), ...ahead]
-}
-
-/** What stands beside a step: the server's own detail, or a word of ours where that is a sentence in one language. */
-function detailOf({ name, detail }, notice) {
-  if (name === 'notice') return notice?.verdict
-  if (name === 'settle') return notice ? '' : t('by_asking')
-  // The attempt's state is told as it is now, and here would read as if it had been so then.
-  return name === 'answer' ? '' : detail
 }
 
 function row({ at, since, number, title, detail, isSkipped }) {

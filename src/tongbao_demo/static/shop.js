@@ -2,7 +2,7 @@
 import { locale } from './words.js'
 
 export const getMenu = () => ask('GET', 'menu')
-export const placeOrder = (buyer, lines) => ask('POST', 'orders', { buyer, lines })
+export const placeOrder = (session, lines) => ask('POST', 'orders', { session, lines })
 export const getTimeline = (orderId) => ask('GET', `timeline/${orderId}`)
 
 /** What in real life is WeChat itself: `login`, `pay`, `abandon`, `fail`. */

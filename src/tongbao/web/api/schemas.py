@@ -57,6 +57,14 @@ class SessionAnswer(BaseModel):
     expires_at: str
 
 
+class CurrentSession(BaseModel):
+    """Whose session it is."""
+
+    buyer_id: str
+    host: str
+    app_id: str
+
+
 class Item(Body):
     """One line of what is sold. Shown back, not added up: the order's amount is what is collected."""
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from tongbao import buyers
+from tongbao.buyers import BuyerPrincipal
 from tongbao.kit import clock
+from tongbao.kit.errors import Refusal
+from tongbao.web.api.auth import authenticate
 from tongbao.web.api.idempotency import Asker, once
-from tongbao.web.api.schemas import Problem, SessionAnswer, SessionRequest, dump, parse, takes
+from tongbao.web.api.schemas import CurrentSession, Problem, SessionAnswer, SessionRequest, dump, parse, takes
 from tongbao.web.context import context_of, read_body
 
 router = APIRouter(tags=["buyers"])
@@ -45,3 +48,17 @@ async def create_session(request: Request) -> Response:
 
     # Nobody is known before the log-in; whoever sends the same code again is who sent it first.
     return await once(request, context, Asker(app.merchant_id, f"{body.host}:{body.app_id}"), raw, act)
+
+
+@router.get(
+    "/sessions/current",
+    summary="Ask whose session it is",
+    responses={200: {"model": CurrentSession}, 401: {"model": Problem}, 422: {"model": Problem}},
+)
+async def current_session(request: Request) -> Response:
+    """For a merchant's own server, which gets the buyer's token from its mini-program: whose it is, if it is valid."""
+    principal = await authenticate(request, context_of(request).db)
+    if not isinstance(principal, BuyerPrincipal):
+        raise Refusal("unauthorized", 401)
+    answer = {"buyer_id": principal.buyer_id, "host": principal.host, "app_id": principal.app_id}
+    return Response(dump(answer), media_type="application/json")

@@ -93,16 +93,15 @@ def _steps(
 ) -> list[dict[str, Any]]:
     settled_at = attempt.settled_at if attempt else None
     notice = next((each for each in notices if each.received_at and settled_at), None)
-    asked = f"asked the gateway {attempt.asked} times" if attempt and attempt.asked else ""
     published = min((each.created_at for each in deliveries), default=settled_at)
     moments: list[tuple[datetime | None, str]] = [
         (order.created_at, order.reference),
         (attempt.created_at if attempt else None, f"{attempt.channel} {attempt.method}" if attempt else ""),
         (attempt.created_at if attempt else None, attempt.attempt_id if attempt else ""),
         (attempt.prepared_at if attempt else None, ""),
-        (attempt.prepared_at if attempt else None, attempt.state if attempt else ""),
-        (notice.received_at if notice else None, notice.detail if notice else asked),
-        (settled_at, asked if settled_at and not notice else ""),
+        (attempt.prepared_at if attempt else None, ""),
+        (notice.received_at if notice else None, notice.verdict if notice else ""),
+        (settled_at, ("by_notice" if notice else "by_asking") if settled_at else ""),
         (settled_at, (attempt.reason or attempt.state) if attempt else ""),
         (settled_at, order.status),
         (postings[0].posted_at if postings else None, ""),
