@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -17,6 +18,11 @@ from tongbao.kit import embedded, migrate
 from tools import chromium
 
 FreshDatabase = Callable[[], AbstractContextManager[str]]
+
+
+def pytest_configure() -> None:
+    """A run that is told to end (a time limit, a cancelled job) ends like one interrupted: it stops what it started."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @contextmanager

@@ -110,6 +110,49 @@ async def test_an_endpoint_that_failed_is_asked_by_one_sender_at_a_time(
     assert await courier.deliver_due() == 8
 
 
+async def test_an_endpoint_that_begins_to_fail_keeps_one_sender(
+    shop: Shop, courier: Courier, receiver: Receiver
+) -> None:
+    await shop.listen_at(receiver.url("a"))
+    receiver.answers["a"] = lambda: web.Response(status=500)
+    for _ in range(20):
+        await shop.sell()
+    assert await courier.deliver_due() == 20
+    await courier.finish()
+    assert {received.beside for received in receiver.at("a")[8:]} == {0}
+    assert max(received.beside for received in receiver.at("a")) > 0
+
+
+async def test_a_sender_that_is_free_again_calls_for_what_was_left(
+    shop: Shop, courier: Courier, receiver: Receiver
+) -> None:
+    await shop.listen_at(receiver.url("a"))
+    receiver.answers["a"] = lambda: web.Response(status=500)
+    await shop.sell()
+    await carry(courier)
+    await shop.sell()
+    await shop.sell()
+    assert await courier.deliver_due() == 1
+    assert await courier.deliver_due() == 0  # a failing endpoint has one sender, who is busy
+    courier.chore.woken.clear()
+    await courier.finish()
+    assert courier.chore.woken.is_set()
+
+
+async def test_what_another_worker_is_just_taking_is_passed_by(
+    shop: Shop, db: Db, courier: Courier, receiver: Receiver
+) -> None:
+    await shop.listen_at(receiver.url("a"))
+    taken, free = await shop.sell(), await shop.sell()
+    async with db.connection() as other, other.transaction():
+        await other.fetch("SELECT 1 FROM deliveries WHERE event_id = $1 FOR UPDATE", taken)
+        async with asyncio.timeout(10):
+            assert await courier.deliver_due() == 1
+            await receiver.until(1, "a")
+            await courier.finish()
+    assert [received.event_id for received in receiver.at("a")] == [free]
+
+
 async def test_two_workers_send_each_delivery_once(
     shop: Shop, db: Db, session: aiohttp.ClientSession, receiver: Receiver
 ) -> None:

@@ -16,6 +16,7 @@ import asyncpg
 import click
 import orjson
 import psycopg
+import uvloop
 
 from tongbao.app import database
 from tongbao.kit.db import AlreadyThere, Db, Tx
@@ -60,8 +61,8 @@ class Context:
         """Do something that opens what it needs by itself and ends when told to. Raises Failure as `run` does."""
         # However we are told to end, what was opened is put away: the embedded database above all.
         signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-        with _explained():
-            asyncio.run(work)
+        with _explained(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(work)
 
     def change(self, work: Callable[[Tx], Awaitable[T]]) -> T:
         """Do something in one transaction. Raises Failure as `run` does."""
