@@ -141,6 +141,7 @@ def server_config(app: FastAPI | str, settings: Settings, workers: int = 1) -> u
         loop="uvloop",
         http="httptools",
         access_log=False,
+        proxy_headers=False,
         server_header=False,
         log_level="warning",
         timeout_graceful_shutdown=_GRACEFUL_SECONDS,

@@ -11,8 +11,7 @@ So inside one block: a row is written at most once, and a read does not see the 
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -20,12 +19,14 @@ import asyncpg
 import orjson
 
 from tongbao.kit.errors import TongbaoError
+from tongbao.kit.pool import Pool, Use
 
 Row = Mapping[str, Any]
 """One row, by column name."""
 
 _PLACEHOLDER = re.compile(r"\$(\d+)")
 _TRIES = 8
+_SETTINGS = {"timezone": "UTC", "application_name": "tongbao", "statement_timeout": "30s", "jit": "off"}
 
 T = TypeVar("T")
 
@@ -100,66 +101,53 @@ def _compose(writes: tuple[tuple[str, int | None], ...]) -> str:
     return f"WITH {', '.join(ctes)} SELECT {', '.join(checks) or '1'}"
 
 
-class _Connection(asyncpg.Connection):
-    """We set nothing on a connection that would have to be reset, so giving one back costs no round trip."""
-
-    def get_reset_query(self) -> str:
-        return ""
-
-
 class Db:
     """A pool of connections to one database."""
 
-    def __init__(self, pool: Any, url: str) -> None:
+    def __init__(self, pool: Pool, url: str) -> None:
         self._pool = pool
         self.url = url
 
     @classmethod
     async def connect(cls, url: str, *, size: int = 10) -> Db:
         """Open a pool of up to `size` connections. Raises OSError or asyncpg.PostgresError when it cannot."""
-        pool = await asyncpg.create_pool(
-            url,
-            min_size=1,
-            max_size=size,
-            connection_class=_Connection,
-            init=_set_codecs,
-            command_timeout=30,
-            server_settings={"timezone": "UTC", "application_name": "tongbao"},
-        )
-        return cls(pool, url)
+
+        async def connect() -> Any:
+            connection = await asyncpg.connect(url, timeout=10, statement_cache_size=256, server_settings=_SETTINGS)
+            await _set_codecs(connection)
+            return connection
+
+        db = cls(Pool(connect, size), url)
+        await db.ping()
+        return db
 
     async def close(self) -> None:
-        """Give all connections back and close them."""
+        """Close all connections."""
         await self._pool.close()
 
     async def fetch(self, sql: str, *args: object) -> list[Row]:
         """All rows of a query, outside any transaction."""
-        rows: list[Row] = await self._pool.fetch(sql, *args)
+        async with self._pool.use() as connection:
+            rows: list[Row] = await connection.fetch(sql, *args)
         return rows
 
     async def fetch_row(self, sql: str, *args: object) -> Row | None:
         """The first row of a query, outside any transaction, or None."""
-        row: Row | None = await self._pool.fetchrow(sql, *args)
+        async with self._pool.use() as connection:
+            row: Row | None = await connection.fetchrow(sql, *args)
         return row
-
-    async def execute_many(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
-        """Run one statement for many rows, atomically."""
-        await self._pool.executemany(sql, rows)
 
     async def ping(self) -> None:
         """Ask the database for nothing, to see that it answers."""
-        await self._pool.fetchval("SELECT 1")
+        await self.fetch("SELECT 1")
 
-    @asynccontextmanager
-    async def tx(self) -> AsyncIterator[Tx]:
-        """A transaction block. Leaving it normally writes all or nothing; leaving it by an exception writes nothing.
+    def tx(self) -> Transaction:
+        """A transaction block: `async with db.tx() as tx:`.
 
-        Raises Conflict or AlreadyThere from its end.
+        Leaving it normally writes all or nothing; leaving it by an exception writes nothing. Raises Conflict or
+        AlreadyThere from its end.
         """
-        async with self._pool.acquire() as connection:
-            tx = Tx(connection)
-            yield tx
-            await tx.commit()
+        return Transaction(self._pool)
 
     async def run(self, body: Callable[[Tx], Awaitable[T]]) -> T:
         """Run `body` in a transaction, again from the start for as long as others were faster (at most 8 times)."""
@@ -172,14 +160,34 @@ class Db:
         async with self.tx() as tx:
             return await body(tx)
 
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Any]:
+    def connection(self) -> Use:
         """A bare connection, for what is neither a query nor a write: locks held by a session."""
-        async with self._pool.acquire() as connection:
-            yield connection
+        return self._pool.use()
 
 
-async def _set_codecs(connection: asyncpg.Connection) -> None:
+class Transaction:
+    """The block of one transaction."""
+
+    __slots__ = ("_tx", "_use")
+
+    def __init__(self, pool: Pool) -> None:
+        self._use = pool.use()
+
+    async def __aenter__(self) -> Tx:
+        self._tx = Tx(await self._use.__aenter__())
+        return self._tx
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        try:
+            if error is None:
+                await self._tx.commit()
+        except BaseException as failure:
+            await self._use.__aexit__(type(failure), failure, None)
+            raise
+        await self._use.__aexit__(kind, error, trace)
+
+
+async def _set_codecs(connection: Any) -> None:
     """Speak orjson for jsonb."""
     await connection.set_type_codec(
         "jsonb", encoder=lambda value: orjson.dumps(value).decode(), decoder=orjson.loads, schema="pg_catalog"

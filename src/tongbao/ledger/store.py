@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple, fields
+from dataclasses import fields
 from datetime import datetime
+from operator import attrgetter
 
 from tongbao.kit.db import Db, Row, Tx
 from tongbao.ledger.model import Posting
 
-_COLUMNS = ", ".join(field.name for field in fields(Posting))
+_FIELDS = tuple(field.name for field in fields(Posting))
+_COLUMNS = ", ".join(_FIELDS)
+_values = attrgetter(*_FIELDS)
 _INSERT = f"INSERT INTO postings ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
 
 
 def _posting(row: Row) -> Posting:
-    return Posting(*(row[field.name] for field in fields(Posting)))
+    return Posting(*row.values())
 
 
 def insert(tx: Tx, posting: Posting) -> None:
-    tx.write(_INSERT, *astuple(posting), rows=1)
+    tx.write(_INSERT, *_values(posting), rows=1)
 
 
 async def of_order(db: Db, merchant_id: str, order_id: str) -> list[Posting]:
@@ -65,7 +68,7 @@ async def last_seal(tx: Tx, merchant_id: str) -> Row | None:
 async def unsealed(tx: Tx, merchant_id: str, since: datetime | None, until: datetime, limit: int) -> list[Posting]:
     rows = await tx.fetch(
         f"""
-        SELECT {", ".join(f"p.{field.name}" for field in fields(Posting))}
+        SELECT {", ".join(f"p.{name}" for name in _FIELDS)}
         FROM postings p LEFT JOIN sealed_postings sp USING (merchant_id, posting_id)
         WHERE p.merchant_id = $1 AND sp.posting_id IS NULL AND p.posted_at <= $3
           AND ($2::timestamptz IS NULL OR p.posted_at > $2 - interval '1 hour')
@@ -120,7 +123,7 @@ async def seals(db: Db, merchant_id: str) -> list[Row]:
 async def sealed(db: Db, merchant_id: str, number: int) -> list[Posting]:
     rows = await db.fetch(
         f"""
-        SELECT {", ".join(f"p.{field.name}" for field in fields(Posting))}
+        SELECT {", ".join(f"p.{name}" for name in _FIELDS)}
         FROM sealed_postings sp JOIN postings p USING (merchant_id, posting_id)
         WHERE sp.merchant_id = $1 AND sp.seal_number = $2 ORDER BY sp.leaf
         """,

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, fields
+from dataclasses import fields
 from datetime import datetime
+from itertools import islice
+from operator import attrgetter
 
 from tongbao.kit.db import Db, Row, Tx
 from tongbao.payments.model import Attempt, AttemptState, Order
 
 _ORDER_FIELDS = tuple(field.name for field in fields(Order))
 _ATTEMPT_FIELDS = tuple(field.name for field in fields(Attempt))
+
+
+_order_values = attrgetter(*_ORDER_FIELDS)
+_attempt_values = attrgetter(*_ATTEMPT_FIELDS)
 
 
 def _values(count: int) -> str:
@@ -29,11 +35,12 @@ _BY_ATTEMPT = _ORDER_WITH_ATTEMPTS + "a.attempt_id = $2 AND a.merchant_id = $1"
 
 
 def _order(row: Row) -> Order:
-    return Order(*(row["o_" + name] for name in _ORDER_FIELDS))
+    """The order that the first columns of a row make; those after them are an attempt's."""
+    return Order(*islice(row.values(), len(_ORDER_FIELDS)))
 
 
 def _attempt(row: Row) -> Attempt:
-    return Attempt(*(row["a_" + name] for name in _ATTEMPT_FIELDS))
+    return Attempt(*islice(row.values(), len(_ORDER_FIELDS), None))
 
 
 def _with_attempts(rows: list[Row]) -> tuple[Order, tuple[Attempt, ...]] | None:
@@ -43,11 +50,11 @@ def _with_attempts(rows: list[Row]) -> tuple[Order, tuple[Attempt, ...]] | None:
 
 
 def insert_order(tx: Tx, order: Order) -> None:
-    tx.write(_INSERT_ORDER, *astuple(order), rows=1)
+    tx.write(_INSERT_ORDER, *_order_values(order), rows=1)
 
 
 def insert_attempt(tx: Tx, attempt: Attempt) -> None:
-    tx.write(_INSERT_ATTEMPT, *astuple(attempt), rows=1)
+    tx.write(_INSERT_ATTEMPT, *_attempt_values(attempt), rows=1)
 
 
 async def order(db: Db | Tx, merchant_id: str, order_id: str) -> tuple[Order, tuple[Attempt, ...]] | None:

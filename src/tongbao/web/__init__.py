@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from fastapi import FastAPI
-from fastapi_offline import FastAPIOffline
 
 from tongbao.web import api, notify, ops, problems
 from tongbao.web.api.store import purge
+from tongbao.web.app import App
 from tongbao.web.context import Context
 from tongbao.web.metering import Metering
 
@@ -23,10 +23,9 @@ buyer's session token from the mini-program. Every POST takes an `Idempotency-Ke
 
 def create(version: str) -> FastAPI:
     """The web application, its `state.context` still to be set before it takes requests."""
-    app: FastAPI = FastAPIOffline(title="Tongbao 通宝", version=version, description=_DESCRIPTION, redoc_url=None)
+    app = App(title="Tongbao 通宝", version=version, description=_DESCRIPTION, docs_url=None, redoc_url=None)
+    app.show_docs()
     problems.install(app)
     app.add_middleware(Metering)
-    app.include_router(api.router)
-    app.include_router(notify.router)
-    app.include_router(ops.router)
+    app.open_doors((*api.ROUTERS, notify.router, ops.router))
     return app

@@ -9,7 +9,6 @@ import orjson
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from tongbao.kit import ids
@@ -22,11 +21,11 @@ _HIDDEN = frozenset({"limit_bytes"})
 
 
 class InvalidRequest(Refusal):
-    """A body that is JSON, but not as it must be: names each field."""
+    """A request that can be read, but is not as it must be. `errors` are pydantic's, one for each field."""
 
-    def __init__(self, error: ValidationError | RequestValidationError) -> None:
+    def __init__(self, errors: Sequence[Mapping[str, Any]]) -> None:
         super().__init__("invalid_request", 422)
-        self.error = error
+        self.errors = errors
 
 
 def problem(refusal: Refusal, request: Request) -> Response:
@@ -44,13 +43,20 @@ def problem(refusal: Refusal, request: Request) -> Response:
     }
     body |= {name: value for name, value in refusal.values.items() if name not in body and name not in _HIDDEN}
     if isinstance(refusal, InvalidRequest):
-        body["errors"] = field_errors(refusal.error.errors(), chinese)
+        body["errors"] = field_errors(refusal.errors, chinese)
     headers = {"content-language": "zh-CN" if chinese else "en"}
     if refusal.status == 503 or refusal.code in ("idempotency_in_flight", "payment_in_progress"):
         headers["retry-after"] = "1"
     if refusal.status == 401:
         headers["www-authenticate"] = "Bearer"
     return Response(orjson.dumps(body), refusal.status, headers, "application/problem+json")
+
+
+def broken(error: Exception, request: Request) -> Response:
+    """What broke on our side is logged under an id, and only the id is told."""
+    error_id = ids.new("err")
+    _log.error("unhandled", error_id=error_id, path=request.url.path, exc_info=error)
+    return problem(Refusal("internal_error", 500, error_id=error_id), request)
 
 
 def wants_chinese(request: Request) -> bool:
@@ -95,16 +101,14 @@ def install(app: FastAPI) -> None:
 
     async def on_parameter(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
-        return problem(InvalidRequest(error), request)
+        return problem(InvalidRequest(error.errors()), request)
 
     async def on_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         return problem(Refusal(_STATUS_CODES.get(error.status_code, "not_found"), error.status_code), request)
 
     async def on_anything(request: Request, error: Exception) -> Response:
-        error_id = ids.new("err")
-        _log.error("unhandled", error_id=error_id, path=request.url.path, exc_info=error)
-        return problem(Refusal("internal_error", 500, error_id=error_id), request)
+        return broken(error, request)
 
     app.add_exception_handler(Refusal, on_refusal)
     app.add_exception_handler(RequestValidationError, on_parameter)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
 from tongbao import buyers, payments, webhooks
@@ -30,8 +30,18 @@ from tongbao.web.api.schemas import (
     takes,
 )
 from tongbao.web.context import Context, context_of, read_body
+from tongbao.web.problems import InvalidRequest
 
-router = APIRouter(tags=["orders"])
+router = APIRouter(prefix="/v1", tags=["orders"])
+
+
+_WAIT_LIMIT_SECONDS = 60
+_WAIT = {
+    "name": "wait",
+    "in": "query",
+    "description": "Seconds to wait for a change",
+    "schema": {"type": "integer", "minimum": 0, "maximum": _WAIT_LIMIT_SECONDS, "default": 0},
+}
 
 
 def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -98,13 +108,13 @@ async def pay(request: Request, order_id: str) -> Response:
     "/orders/{order_id}",
     summary="Read an order, or wait for it to change",
     responses={200: {"model": OrderAnswer}, **_problems(401, 404, 422)},
+    openapi_extra={"parameters": [_WAIT]},
 )
-async def read(
-    request: Request, order_id: str, wait: Annotated[int, Query(ge=0, le=60, description="seconds")] = 0
-) -> Response:
+async def read(request: Request, order_id: str) -> Response:
     """The order as it is now. With `?wait=25` the answer comes when it changes, at the latest after so many seconds."""
     context = context_of(request)
     principal = await authenticate(request, context.db)
+    wait = _wait_seconds(request)
     order, attempts = await _own_order(context.db, principal, order_id)
     if wait and order.status == payments.OrderStatus.OPEN:
         order, attempts = await watching.next_change(context, order, attempts, wait)
@@ -193,6 +203,14 @@ async def _own_order(db: Db, principal: Principal | BuyerPrincipal, order_id: st
     if isinstance(principal, BuyerPrincipal) and order.buyer_id != principal.buyer_id:
         raise Refusal("order_not_found", 404, order_id=order_id)
     return order, attempts
+
+
+def _wait_seconds(request: Request) -> int:
+    text = request.query_params.get("wait", "0")
+    if not (text.isascii() and text.isdigit() and len(text) < 3 and int(text) <= _WAIT_LIMIT_SECONDS):
+        issue = f"must be a whole number of seconds from 0 to {_WAIT_LIMIT_SECONDS}"
+        raise InvalidRequest([{"loc": ("query", "wait"), "msg": issue, "type": "wait"}])
+    return int(text)
 
 
 def _started(started: Started) -> dict[str, Any]:

@@ -189,9 +189,10 @@ def parse(model: type[B], raw: bytes) -> B:
     try:
         return model.model_validate_json(raw or b"{}")
     except ValidationError as error:
-        if error.errors(include_url=False)[0]["type"] == "json_invalid":
+        errors = error.errors(include_url=False, include_input=False)
+        if errors[0]["type"] == "json_invalid":
             raise Refusal("invalid_json", 400) from None
-        raise InvalidRequest(error) from None
+        raise InvalidRequest(errors) from None
 
 
 def takes(model: type[Body]) -> dict[str, Any]:

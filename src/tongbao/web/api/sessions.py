@@ -13,7 +13,7 @@ from tongbao.web.api.idempotency import Asker, once
 from tongbao.web.api.schemas import CurrentSession, Problem, SessionAnswer, SessionRequest, dump, parse, takes
 from tongbao.web.context import context_of, read_body
 
-router = APIRouter(tags=["buyers"])
+router = APIRouter(prefix="/v1", tags=["buyers"])
 
 
 @router.post(

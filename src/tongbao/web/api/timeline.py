@@ -18,7 +18,7 @@ from tongbao.web.api.schemas import Problem, dump
 from tongbao.web.context import context_of
 from tongbao.webhooks import Delivery
 
-router = APIRouter(tags=["orders"])
+router = APIRouter(prefix="/v1", tags=["orders"])
 
 _TITLES = (
     ("order", "The merchant's server opens the order", "商户服务器创建订单"),

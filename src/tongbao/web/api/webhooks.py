@@ -17,7 +17,7 @@ from tongbao.web.api.schemas import Problem, ReplayRequest, dump, parse, takes
 from tongbao.web.context import context_of, read_body
 from tongbao.webhooks import Delivery
 
-router = APIRouter(tags=["webhooks"])
+router = APIRouter(prefix="/v1", tags=["webhooks"])
 
 
 class DeliveryAnswer(BaseModel):
