@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -92,6 +93,7 @@ def create_app(
             )
             stop = asyncio.Event()
             chores = asyncio.create_task(worker.run(house, stop)) if with_worker else None
+            _calm_the_collector()
             try:
                 yield
             finally:
@@ -128,6 +130,14 @@ async def serve(settings: Settings, *, with_worker: bool) -> None:
         app = create_app(settings, url=url, with_worker=with_worker, is_stopping=lambda: server.should_exit)
         server = Server(server_config(app, settings))
         await server.serve()
+
+
+def _calm_the_collector() -> None:
+    """What is there now stays for good, and hardly any request leaves cycles behind: looking for them after every 700
+    new objects costs one part in twenty of all the work, so it is done a good deal less often."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 def server_config(app: FastAPI | str, settings: Settings, workers: int = 1) -> uvicorn.Config:

@@ -1,7 +1,7 @@
 """Hints between processes: something of a topic changed, look now. Losing one is only a delay, for every waiter polls.
 
 A NOTIFY inside a transaction makes PostgreSQL commit one transaction at a time, so ours are sent after the commit, on a
-connection of their own, gathered: at most one statement every 20 ms carries all that was said meanwhile.
+connection of their own, gathered: at most one statement every 50 ms carries all that was said meanwhile.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 import asyncpg
 import structlog
 
-_GATHER_SECONDS = 0.02
+_GATHER_SECONDS = 0.05
 _PAYLOAD_LIMIT_BYTES = 7900
 _QUEUE_LIMIT = 10_000
 _RECONNECT_SECONDS = (0.1, 5.0)
@@ -65,7 +65,7 @@ class Signals:
             await self._connection.close(timeout=1)
 
     def send(self, topic: str, key: str = "") -> None:
-        """Wake who waits in this process at once, and those in others within some 20 ms. Returns at once."""
+        """Wake who waits in this process at once, and those in others within some 50 ms. Returns at once."""
         self._hear(topic, key)
         if len(self._queue) < _QUEUE_LIMIT:
             self._queue[f"{topic} {key}"] = None
