@@ -86,6 +86,7 @@ _SQL_ELSEWHERE = {
     "src/tongbao/kit/db.py": "chains the statements that the stores write",
     "src/tongbao/kit/signals.py": "speaks LISTEN and NOTIFY, which no room does itself",
     "src/tongbao/kit/embedded/server.py": "makes the role and the database, before any store can",
+    "src/tongbao/kit/migrate.py": "asks which migrations there are, which is no room's business",
 }
 
 

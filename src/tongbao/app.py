@@ -7,6 +7,7 @@ import gc
 import logging
 import os
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -27,6 +28,7 @@ from tongbao.merchants import Directory, forget_keys
 from tongbao.settings import Settings
 
 _GRACEFUL_SECONDS = 5
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ async def open_house(settings: Settings, url: str) -> AsyncIterator[House]:
     transport = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
     webhook_session = egress.guarded_session(settings.allow_private_webhooks)
     try:
-        directory = Directory(db, sealer, transport, settings.public_url)
+        directory = Directory(db, sealer, transport, settings.notify_base)
         signals.listen("accounts", lambda _: directory.forget())
         yield House(settings, db, sealer, signals, directory, webhook_session)
     finally:
@@ -112,6 +114,12 @@ class Server(uvicorn.Server):
     uvicorn raises the signal again once it has stopped, which would end the process with the database still running.
     """
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Say where we serve once we do."""
+        await super().startup(sockets)
+        if self.started:
+            _log.info("serving", url=f"http://{self.config.host}:{self.config.port}")
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Stop serving at these signals, for as long as we serve."""
@@ -126,6 +134,7 @@ class Server(uvicorn.Server):
 async def serve(settings: Settings, *, with_worker: bool) -> None:
     """Serve in this process until SIGINT or SIGTERM."""
     configure_logging(settings)
+    settings.sealer()  # A master key that cannot be used is found before anything is started.
     async with database(settings) as url:
         app = create_app(settings, url=url, with_worker=with_worker, is_stopping=lambda: server.should_exit)
         server = Server(server_config(app, settings))
@@ -169,8 +178,9 @@ def from_environment() -> FastAPI:
 
 def configure_logging(settings: Settings) -> None:
     """Structured logs on standard error: for people, or as JSON lines."""
-    level = logging.getLevelName(settings.log_level.upper())
-    renderer = structlog.processors.JSONRenderer() if settings.log_json else structlog.dev.ConsoleRenderer()
+    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
+    for_people = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    renderer = structlog.processors.JSONRenderer() if settings.log_json else for_people
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -179,7 +189,7 @@ def configure_logging(settings: Settings) -> None:
             structlog.processors.format_exc_info,
             renderer,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(level if isinstance(level, int) else logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )

@@ -18,9 +18,9 @@ class SettingsError(ValueError):
 class Settings:
     """The settings of one process.
 
-    `database_url` None means the embedded PostgreSQL under `data_folder`. `public_url` is how gateways reach us: it
-    begins every notification address. `allow_private_webhooks` lets webhooks go to http, private and loopback
-    addresses: for tests and for a merchant's server inside the same network only.
+    `database_url` None means the embedded PostgreSQL under `data_folder`. `public_url` is how gateways reach us: see
+    `notify_base`. `allow_private_webhooks` lets webhooks go to http, private and loopback addresses: for tests and for
+    a merchant's server inside the same network only.
     """
 
     data_folder: Path = Path(".tongbao")
@@ -28,7 +28,7 @@ class Settings:
     database_connections: int = 10
     host: str = "127.0.0.1"
     port: int = 8000
-    public_url: str = "http://127.0.0.1:8000"
+    public_url: str | None = None
     master_keys: str | None = field(default=None, repr=False)
     master_key_file: Path | None = None
     allow_private_webhooks: bool = False
@@ -48,14 +48,19 @@ class Settings:
             database_connections=reader.integer("DATABASE_CONNECTIONS", 10, 1, 1000),
             host=host,
             port=port,
-            public_url=(reader.text("PUBLIC_URL") or f"http://127.0.0.1:{port}").rstrip("/"),
+            public_url=reader.text("PUBLIC_URL"),
             master_keys=reader.text("MASTER_KEYS"),
             master_key_file=Path(path) if (path := reader.text("MASTER_KEY_FILE")) else None,
             allow_private_webhooks=reader.flag("ALLOW_PRIVATE_WEBHOOKS"),
-            log_level=reader.text("LOG_LEVEL") or "info",
+            log_level=reader.choice("LOG_LEVEL", ("info", "debug", "warning", "error")),
             log_json=reader.flag("LOG_JSON"),
             clock_offset_seconds=reader.number("CLOCK_OFFSET_SECONDS"),
         )
+
+    @property
+    def notify_base(self) -> str:
+        """What notification addresses begin with: the public address, or for trying out our own."""
+        return (self.public_url or f"http://127.0.0.1:{self.port}").rstrip("/")
 
     def sealer(self) -> Sealer:
         """The master keys: from TONGBAO_MASTER_KEYS, else from the key file, which is made where there is none.
@@ -91,6 +96,12 @@ class _Reader:
             return float(text)
         except ValueError:
             raise SettingsError(f"TONGBAO_{name} must be a number, not {text!r}") from None
+
+    def choice(self, name: str, allowed: tuple[str, ...]) -> str:
+        text = (self.text(name) or allowed[0]).lower()
+        if text not in allowed:
+            raise SettingsError(f"TONGBAO_{name} must be one of {', '.join(allowed)}, not {text!r}")
+        return text
 
     def flag(self, name: str) -> bool:
         text = (self.text(name) or "no").lower()

@@ -145,7 +145,8 @@ def _stop_signal() -> asyncio.Event:
 @contextmanager
 def _alone_in(data: Path) -> Iterator[None]:
     """Two demos would mix up each other's keys and the sandbox's state. Raises CannotStart."""
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Under root PostgreSQL runs as `nobody`, who must get through to its own folder. Our secrets are files of mode 600.
+    data.mkdir(mode=0o711, parents=True, exist_ok=True)
     with (data / "demo.lock").open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -30,6 +30,7 @@ def load(path: Path) -> dict[str, Any] | None:
 
 def save(path: Path, state: dict[str, object]) -> None:
     """Write the state for its owner alone: it holds private keys (test keys, but habits matter)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(orjson.dumps(state | {"version": VERSION}))

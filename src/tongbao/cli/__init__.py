@@ -8,6 +8,7 @@ from tongbao.cli.books import check_books, gateway_book
 from tongbao.cli.context import Context, Failure
 from tongbao.cli.merchants import account, app, key, merchant
 from tongbao.cli.running import demo, migrate, sandbox, serve, worker
+from tongbao.cli.sealing import reseal
 from tongbao.cli.webhooks import webhook
 from tongbao.settings import Settings, SettingsError
 
@@ -28,5 +29,5 @@ def main(context: click.Context) -> None:
         raise Failure(str(error)) from None
 
 
-for command in (serve, worker, migrate, sandbox, demo, merchant, app, account, key, webhook, check_books):
+for command in (serve, worker, migrate, sandbox, demo, merchant, app, account, key, webhook, check_books, reseal):
     main.add_command(command)

@@ -10,6 +10,7 @@ import sys
 from dataclasses import replace
 
 import click
+from prometheus_client import start_http_server
 from uvicorn.supervisors import Multiprocess
 
 from tongbao import worker as work
@@ -29,7 +30,6 @@ def serve(context: Context, host: str | None, port: int | None, workers: int, no
     """Serve the API, and do the background chores beside it."""
     settings = replace(context.settings, host=host or context.settings.host, port=port or context.settings.port)
     _check_port(settings)
-    click.echo(f"Tongbao serves http://{settings.host}:{settings.port}; Ctrl-C stops it.")
     if workers == 1:
         context.stay(serve_here(settings, with_worker=not no_worker))
     else:
@@ -55,15 +55,18 @@ async def _serve_many(settings: Settings, workers: int, *, with_worker: bool) ->
 
 
 @click.command()
+@click.option("--metrics-port", type=click.IntRange(1, 65535), help="Serve Prometheus metrics at this port, too.")
 @pass_context
-def worker(context: Context) -> None:
+def worker(context: Context, metrics_port: int | None) -> None:
     """Do only the background chores: deliver, chase, expire, seal. As many processes as you like."""
-    click.echo("Tongbao works; Ctrl-C stops it.")
+    if metrics_port:
+        start_http_server(metrics_port, context.settings.host)
     context.stay(_work(context.settings))
 
 
 async def _work(settings: Settings) -> None:
     configure_logging(settings)
+    settings.sealer()
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

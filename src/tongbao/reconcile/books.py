@@ -42,6 +42,7 @@ _CHECKS: tuple[tuple[int, str, Check], ...] = (
     (1, "postings sum to zero per currency", _of(store.UNBALANCED)),
     (2, "an order is paid at most once, by the attempt it names", _of(store.PAID_WRONGLY)),
     (4, "what succeeded is posted, once, to the fen", _of(store.POSTED_WRONGLY)),
+    (4, "nothing comes from nowhere: each posting has its attempt, each delivery its event", _of(store.FROM_NOTHING)),
     (6, "states agree with each other, and what is open is chased", _of(store.MOVED_WRONGLY)),
     (7, "every change has exactly one event", _of(store.TOLD_WRONGLY)),
     (10, "the seals verify", ledger.check_seals),

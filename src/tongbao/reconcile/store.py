@@ -47,6 +47,20 @@ MOVED_WRONGLY = """
     WHERE o.merchant_id = $1 AND o.status = 'closed' AND a.state IN ('created', 'pending')
 """
 
+FROM_NOTHING = """
+    SELECT 'posting ' || posting_id || ' of ' || p.amount || ' fen (' || key || ') is of no attempt' AS wrong
+    FROM postings p LEFT JOIN attempts a USING (merchant_id, order_id, attempt_id)
+    WHERE p.merchant_id = $1 AND a.attempt_id IS NULL
+    UNION ALL
+    SELECT 'event ' || event_id || ' is to be delivered and is not there'
+    FROM deliveries LEFT JOIN events USING (merchant_id, event_id)
+    WHERE deliveries.merchant_id = $1 AND events.event_id IS NULL
+    UNION ALL
+    SELECT 'event ' || event_id || ' is of order ' || order_id || ', which is not there'
+    FROM events LEFT JOIN orders USING (merchant_id, order_id)
+    WHERE events.merchant_id = $1 AND orders.order_id IS NULL
+"""
+
 TOLD_WRONGLY = """
     WITH changes AS (
         SELECT 'order.' || status || ':' || order_id AS change FROM orders

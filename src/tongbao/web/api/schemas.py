@@ -216,4 +216,4 @@ def _inlined(model: type[Body]) -> Any:
 
 def dump(content: object) -> bytes:
     """JSON bytes of an answer."""
-    return orjson.dumps(content)
+    return orjson.dumps(content, option=orjson.OPT_UTC_Z)
