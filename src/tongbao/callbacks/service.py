@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 
 import structlog
 from prometheus_client import Counter
@@ -39,16 +39,16 @@ async def receive(
     account, channel = await directory.account(account_id)
     if account.channel != channel_name:
         raise Refusal("unknown_account", 404)
+    keep = partial(_keep, account=account, received_at=received_at, headers=headers, body=body)
     try:
         notice = channel.parse_notify(headers, body)
     except ChannelError as error:
         verdict = refused(error.code)
         if error.code == "serial_unknown":
             await directory.unknown_serial(account_id)
-        await _keep_refused(db, _kept(account, received_at, headers, body), verdict)
+        await _keep_refused(db, account, verdict, keep)
     else:
-        kept = _kept(account, received_at, headers, body)
-        verdict = await db.run(lambda tx: _settle(tx, account, channel.merchant_number, notice, kept))
+        verdict = await db.run(lambda tx: _settle(tx, account, channel.merchant_number, notice, keep))
     _notices.labels(channel_name, verdict.code).inc()
     return channel.acknowledge(verdict.accepted, verdict.detail)
 
@@ -58,43 +58,54 @@ async def notices_of(db: Db, merchant_id: str, attempt_id: str) -> list[KeptNoti
     return await store.of_attempt(db, merchant_id, attempt_id)
 
 
-async def _settle(tx: Tx, account: Account, merchant_number: str, notice: Notice, kept: KeptNotice) -> Verdict:
+async def _settle(tx: Tx, account: Account, merchant_number: str, notice: Notice, keep: Callable[..., None]) -> Verdict:
     if notice.fact is None:
         verdict, attempt_id = Verdict("not_about_payments", f"a notice of kind {notice.kind}: kept", True), None
     else:
         outcome = await payments.settle(tx, account, merchant_number, notice.fact)
         verdict = settled(outcome.decision)
         attempt_id = outcome.attempt.attempt_id if outcome.attempt else None
-    store.insert(tx, replace(kept, verdict=verdict.code, detail=verdict.detail, attempt_id=attempt_id))
+    keep(tx, verdict, attempt_id)
     return verdict
 
 
-async def _keep_refused(db: Db, kept: KeptNotice, verdict: Verdict) -> None:
+async def _keep_refused(db: Db, account: Account, verdict: Verdict, keep: Callable[..., None]) -> None:
     """Keep it for whoever looks for a missing payment, but let nobody fill the disk with forgeries."""
     minute = int(time.monotonic() // 60)
-    last_minute, count = _refusals.get(kept.account_id, (minute, 0))
+    last_minute, count = _refusals.get(account.account_id, (minute, 0))
     count = count + 1 if last_minute == minute else 1
-    _refusals[kept.account_id] = (minute, count)
-    _log.warning("notice refused", account_id=kept.account_id, verdict=verdict.code)
+    _refusals[account.account_id] = (minute, count)
+    _log.warning("notice refused", account_id=account.account_id, verdict=verdict.code)
     if count <= _KEPT_REFUSALS_A_MINUTE:
         async with db.tx() as tx:
-            store.insert(tx, replace(kept, verdict=verdict.code, detail=verdict.detail))
+            keep(tx, verdict, None)
 
 
-def _kept(account: Account, received_at: datetime, headers: Mapping[str, str], body: bytes) -> KeptNotice:
-    """The notice as it came, its verdict still to be filled in."""
-    return KeptNotice(
-        merchant_id=account.merchant_id,
-        notice_id=ids.new("ntc"),
-        account_id=account.account_id,
-        received_at=received_at,
-        headers={
-            name: value[:_HEADER_CHARACTERS].replace("\x00", "")
-            for name, value in headers.items()
-            if name not in _NEVER_KEPT
-        },
-        body=body,
-        verdict="",
-        detail="",
-        attempt_id=None,
+def _keep(
+    tx: Tx,
+    verdict: Verdict,
+    attempt_id: str | None,
+    *,
+    account: Account,
+    received_at: datetime,
+    headers: Mapping[str, str],
+    body: bytes,
+) -> None:
+    """Keep the notice as it came, with its verdict."""
+    kept_headers = {
+        name: value[:_HEADER_CHARACTERS].replace("\x00", "")
+        for name, value in headers.items()
+        if name not in _NEVER_KEPT
+    }
+    notice = KeptNotice(
+        account.merchant_id,
+        ids.new("ntc"),
+        account.account_id,
+        received_at,
+        kept_headers,
+        body,
+        verdict.code,
+        verdict.detail,
+        attempt_id,
     )
+    store.insert(tx, notice)

@@ -9,8 +9,9 @@ from tongbao.web.api.store import purge
 from tongbao.web.app import App
 from tongbao.web.context import Context
 from tongbao.web.metering import Metering
+from tongbao.web.protocol import Protocol
 
-__all__ = ["Context", "create", "purge"]
+__all__ = ["Context", "Protocol", "create", "purge"]
 
 _DESCRIPTION = """
 One API to log buyers in, open orders and collect them through the payment gateways.
