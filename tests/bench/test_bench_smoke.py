@@ -1,4 +1,4 @@
-"""The bench measures: every line of every row gets a number. How fast is not asserted: that is the machine's business."""
+"""The bench measures: every line of every row gets a number. How fast is the machine's business."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ def test_every_line_of_every_row_gets_a_number(results: dict[str, Any]) -> None:
 
 def test_every_row_is_compared_with_a_floor_and_a_peer(results: dict[str, Any]) -> None:
     for row in results["rows"]:
-        assert any(line["of_floor"] for line in row["lines"]) or (row["title"] == "(a) signing" and not _has_openssl), row
+        has_no_floor = row["title"] == "(a) signing" and not _has_openssl
+        assert has_no_floor or any(line["of_floor"] for line in row["lines"]), row
         assert any(line["of_peer"] for line in row["lines"]), row
 
 
