@@ -14,25 +14,31 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench.processes import ROOT
+from bench.processes import ROOT, BenchError
 
 REQUIREMENTS = ROOT / "requirements" / "bench.txt"
 
 
 def python() -> str:
-    """The interpreter of that environment, which is made the first time. Raises CalledProcessError if it cannot be."""
+    """The interpreter of that environment, which is made the first time. Raises BenchError if it cannot be."""
     digest = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:12]
     home = ROOT / ".cache" / "bench" / digest
     if not home.exists():
         home.parent.mkdir(parents=True, exist_ok=True)
-        # Made under another name and renamed when it is whole, so that no half of it is ever used.
+        # Made under another name and renamed when it is whole, so that two at once do no harm and no half is ever used.
         with tempfile.TemporaryDirectory(dir=home.parent) as scratch:
             half = Path(scratch, "venv")
             _uv("venv", "--relocatable", "--python", sys.executable, str(half))
             _uv("pip", "install", "--python", str(half / "bin/python"), "--require-hashes", "-r", str(REQUIREMENTS))
-            half.rename(home)
+            try:
+                half.rename(home)
+            except OSError:
+                if not home.exists():
+                    raise
     return str(home / "bin" / "python")
 
 
 def _uv(*arguments: str) -> None:
-    subprocess.run([sys.executable, "-m", "uv", "--quiet", *arguments], check=True, stdout=sys.stderr)
+    done = subprocess.run([sys.executable, "-m", "uv", *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise BenchError(f"the environment of the programs we compare with cannot be made:\n{done.stderr[-3000:]}")
