@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,7 +46,7 @@ class Settings:
         return cls(
             data_folder=Path(reader.text("DATA") or ".tongbao"),
             database_url=reader.text("DATABASE_URL"),
-            database_connections=reader.integer("DATABASE_CONNECTIONS", 10, 1, 1000),
+            database_connections=reader.integer("DATABASE_CONNECTIONS", 10, 4, 1000),
             host=host,
             port=port,
             public_url=reader.text("PUBLIC_URL"),
@@ -70,6 +71,8 @@ class Settings:
         try:
             if self.master_keys is not None:
                 return sealer_from_text(self.master_keys)
+            if self.master_key_file and not self.master_key_file.exists():
+                raise ValueError(f"{self.master_key_file} is not there, and only the default file is made by itself")
             return sealer_from_file(self.master_key_file or self.data_folder / "master.key")
         except (ValueError, OSError) as error:
             raise SettingsError(f"the master key cannot be used: {error}") from None
@@ -86,16 +89,15 @@ class _Reader:
         text = self.text(name)
         if text is None:
             return default
-        if not text.isdigit() or not least <= int(text) <= most:
+        if not (text.isascii() and text.isdigit()) or not least <= int(text) <= most:
             raise SettingsError(f"TONGBAO_{name} must be a whole number from {least} to {most}, not {text!r}")
         return int(text)
 
     def number(self, name: str) -> float:
         text = self.text(name) or "0"
-        try:
-            return float(text)
-        except ValueError:
-            raise SettingsError(f"TONGBAO_{name} must be a number, not {text!r}") from None
+        if not re.fullmatch(r"[+-]?\d{1,10}(\.\d+)?", text, re.ASCII):
+            raise SettingsError(f"TONGBAO_{name} must be a number, not {text!r}")
+        return float(text)
 
     def choice(self, name: str, allowed: tuple[str, ...]) -> str:
         text = (self.text(name) or allowed[0]).lower()

@@ -21,6 +21,7 @@ from tongbao.merchants import Account, Directory
 
 _KEPT_REFUSALS_A_MINUTE = 60
 _HEADER_CHARACTERS = 1024
+_UNPROVEN_BYTES = 8192
 _NEVER_KEPT = frozenset({"authorization", "cookie"})
 _log = structlog.get_logger()
 _notices = Counter("tongbao_notices_total", "Notices of gateways by verdict", ["channel", "verdict"])
@@ -46,7 +47,8 @@ async def receive(
         verdict = refused(error.code)
         if error.code == "serial_unknown":
             await directory.unknown_serial(account_id)
-        await _keep_refused(db, account, verdict, keep)
+        # Anybody can send this: its beginning is enough to see what it was.
+        await _keep_refused(db, account, verdict, partial(keep, body=body[:_UNPROVEN_BYTES]))
     else:
         verdict = await db.run(lambda tx: _settle(tx, account, channel.merchant_number, notice, keep))
     _notices.labels(channel_name, verdict.code).inc()

@@ -94,14 +94,14 @@ _PASSED_ON = {"ignore_unknown_options": True, "help_option_names": []}
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def sandbox(arguments: tuple[str, ...]) -> None:
     """Run the gateways in a box, for any SDK in any language: `tongbao sandbox --help`."""
-    os.execv(sys.executable, [sys.executable, "-m", "tongbao_sandbox", *arguments])
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "tongbao_sandbox", *arguments])
 
 
 @click.command(context_settings=_PASSED_ON)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def demo(arguments: tuple[str, ...]) -> None:
     """Run everything with a coffee shop on top, and pay for coffee: `tongbao demo --help`."""
-    os.execv(sys.executable, [sys.executable, "-m", "tongbao_demo", *arguments])
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "tongbao_demo", *arguments])
 
 
 def _check_port(settings: Settings) -> None:

@@ -113,7 +113,9 @@ class Db:
         """Open a pool of up to `size` connections. Raises OSError or asyncpg.PostgresError when it cannot."""
 
         async def connect() -> Any:
-            connection = await asyncpg.connect(url, timeout=10, statement_cache_size=256, server_settings=_SETTINGS)
+            connection = await asyncpg.connect(
+                url, timeout=10, command_timeout=30, statement_cache_size=256, server_settings=_SETTINGS
+            )
             await _set_codecs(connection)
             return connection
 

@@ -18,6 +18,7 @@ def apply(url: str) -> list[str]:
     `url` is any PostgreSQL address (`postgresql://…`). Every command asks this at its start, so what is up to date is
     seen without a lock; and the lock is the session's, so a process that dies while it migrates locks nobody out.
     """
+    url = url.replace("postgres://", "postgresql://", 1)
     migrations = yoyo.read_migrations(str(MIGRATIONS))
     with psycopg.connect(url, autocommit=True) as connection:
         if {migration.id for migration in migrations} <= _applied(connection):

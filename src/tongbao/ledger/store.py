@@ -54,7 +54,7 @@ async def merchants_to_seal(db: Db, until: datetime) -> list[str]:
         WHERE EXISTS (
             SELECT FROM postings p LEFT JOIN sealed_postings sp USING (merchant_id, posting_id)
             WHERE p.merchant_id = m.merchant_id AND sp.posting_id IS NULL AND p.posted_at <= $1
-              AND (last.through IS NULL OR p.posted_at > last.through - interval '1 hour'))
+              AND (last.through IS NULL OR p.posted_at > least(last.through, $1) - interval '1 hour'))
         """,
         until,
     )
@@ -71,7 +71,7 @@ async def unsealed(tx: Tx, merchant_id: str, since: datetime | None, until: date
         SELECT {", ".join(f"p.{name}" for name in _FIELDS)}
         FROM postings p LEFT JOIN sealed_postings sp USING (merchant_id, posting_id)
         WHERE p.merchant_id = $1 AND sp.posting_id IS NULL AND p.posted_at <= $3
-          AND ($2::timestamptz IS NULL OR p.posted_at > $2 - interval '1 hour')
+          AND ($2::timestamptz IS NULL OR p.posted_at > least($2, $3) - interval '1 hour')
         ORDER BY p.posted_at, p.posting_id LIMIT $4
         """,
         merchant_id,

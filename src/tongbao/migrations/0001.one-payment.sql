@@ -1,5 +1,7 @@
 -- One payment, whole. `merchant_id` leads every key that belongs to a merchant, so that Citus could distribute the tables
 -- as they stand. No triggers; what may only grow is kept so by grants, which hold for the owner too (never for a superuser).
+-- Secondary keys end with it: on tables without statistics yet the planner takes any index that leads with `merchant_id`
+-- for as good as the primary key, and reads a merchant's every row instead of one.
 -- Times come from the application's clock. Amounts are integers of the currency's smallest unit (fen).
 
 -- A gathered write says how many rows it must touch; this is what stops the whole statement when it did not.
@@ -77,7 +79,7 @@ CREATE TABLE buyer_identities (
     PRIMARY KEY (merchant_id, host, app_id, subject),
     FOREIGN KEY (merchant_id, buyer_id) REFERENCES buyers
 );
-CREATE INDEX buyer_identities_by_buyer ON buyer_identities (merchant_id, buyer_id);
+CREATE INDEX buyer_identities_by_buyer ON buyer_identities (buyer_id, merchant_id);
 
 CREATE TABLE login_codes (
     merchant_id text NOT NULL REFERENCES merchants,
@@ -127,7 +129,7 @@ CREATE TABLE orders (
     closed_at       timestamptz,
     close_reason    text,
     PRIMARY KEY (merchant_id, order_id),
-    CONSTRAINT orders_reference UNIQUE (merchant_id, reference)
+    CONSTRAINT orders_reference UNIQUE (reference, merchant_id)
 );
 CREATE INDEX orders_expire_due ON orders (expire_due_at) WHERE expire_due_at IS NOT NULL;
 
@@ -158,8 +160,8 @@ CREATE TABLE attempts (
     PRIMARY KEY (merchant_id, attempt_id),
     FOREIGN KEY (merchant_id, order_id) REFERENCES orders
 );
-CREATE INDEX attempts_by_order ON attempts (merchant_id, order_id);
-CREATE UNIQUE INDEX attempts_one_winner ON attempts (merchant_id, order_id) WHERE state = 'succeeded';
+CREATE INDEX attempts_by_order ON attempts (order_id, merchant_id);
+CREATE UNIQUE INDEX attempts_one_winner ON attempts (order_id, merchant_id) WHERE state = 'succeeded';
 CREATE INDEX attempts_ask ON attempts (ask_at) WHERE ask_at IS NOT NULL;
 
 -- What gateways tell us, kept with its bytes and a verdict ------------------------------------------------------------
@@ -176,8 +178,8 @@ CREATE TABLE notices (
     attempt_id  text,
     PRIMARY KEY (merchant_id, notice_id)
 );
-CREATE INDEX notices_by_attempt ON notices (merchant_id, attempt_id) WHERE attempt_id IS NOT NULL;
-CREATE INDEX notices_by_time ON notices (merchant_id, received_at);
+CREATE INDEX notices_by_attempt ON notices (attempt_id, merchant_id) WHERE attempt_id IS NOT NULL;
+CREATE INDEX notices_by_time ON notices (received_at, merchant_id);
 
 -- Double entry: every movement of money, once. A posting moves one positive amount from one account to another, so it is
 -- balanced or it cannot be written. -----------------------------------------------------------------------------------
@@ -194,11 +196,11 @@ CREATE TABLE postings (
     attempt_id     text NOT NULL,
     posted_at      timestamptz NOT NULL,
     PRIMARY KEY (merchant_id, posting_id),
-    CONSTRAINT postings_key UNIQUE (merchant_id, key),
+    CONSTRAINT postings_key UNIQUE (key, merchant_id),
     CHECK (debit_account <> credit_account)
 );
-CREATE INDEX postings_by_order ON postings (merchant_id, order_id);
-CREATE INDEX postings_by_time ON postings (merchant_id, posted_at);
+CREATE INDEX postings_by_order ON postings (order_id, merchant_id);
+CREATE INDEX postings_by_time ON postings (posted_at, merchant_id);
 
 CREATE TABLE seals (
     merchant_id   text NOT NULL REFERENCES merchants,
@@ -219,7 +221,7 @@ CREATE TABLE sealed_postings (
     leaf        integer NOT NULL,
     PRIMARY KEY (merchant_id, posting_id),
     -- No foreign keys: checking one locks the row it points to, and nobody may lock what may only grow.
-    CONSTRAINT sealed_postings_leaf UNIQUE (merchant_id, seal_number, leaf)
+    CONSTRAINT sealed_postings_leaf UNIQUE (seal_number, leaf, merchant_id)
 );
 
 -- Telling merchants what happened -------------------------------------------------------------------------------------
@@ -249,9 +251,9 @@ CREATE TABLE events (
     payload     text NOT NULL,               -- the exact bytes that are signed and sent, on every try
     created_at  timestamptz NOT NULL,
     PRIMARY KEY (merchant_id, event_id),
-    CONSTRAINT events_change UNIQUE (merchant_id, change_key)
+    CONSTRAINT events_change UNIQUE (change_key, merchant_id)
 );
-CREATE INDEX events_by_order ON events (merchant_id, order_id);
+CREATE INDEX events_by_order ON events (order_id, merchant_id);
 
 CREATE TABLE deliveries (
     merchant_id  text NOT NULL,

@@ -47,7 +47,7 @@ def decide(attempt: Attempt, order: Order, fact: PaymentFact, merchant_number: s
     if attempt.state in (AttemptState.SUCCEEDED, AttemptState.SURPLUS):
         return Decision(Verdict.REPEATED)
     mismatch = _mismatch(attempt, fact, merchant_number)
-    if mismatch and attempt.state == AttemptState.HELD and attempt.reason == mismatch:
+    if mismatch and attempt.state == AttemptState.HELD:
         return Decision(Verdict.REPEATED, mismatch)
     if mismatch:
         return Decision(Verdict.HELD, mismatch)

@@ -60,7 +60,11 @@ async def create_order(
             return opened
         started = await start(db, directory, draft.merchant_id, opened.order.order_id, *first)
         return Opened(opened.order, _with(opened.attempts, started.attempt), False, started)
-    started = await _make_payable(db, directory, account, channel, order, attempt)
+    try:
+        started = await _make_payable(db, directory, account, channel, order, attempt)
+    except Refusal as refusal:
+        refusal.values.setdefault("order_id", order.order_id)  # The order is there: it can be paid another time.
+        raise
     return Opened(order, (started.attempt,), True, started)
 
 
@@ -89,7 +93,12 @@ async def start(
         if found is None:
             raise Refusal("order_not_found", 404, order_id=order_id)
         order, attempts = found
+        if payer and order.buyer_id not in (None, payer.buyer_id):
+            raise Refusal("order_not_found", 404, order_id=order_id)
         rules.check_payable(order, clock.now())
+        if any(attempt.state == AttemptState.HELD for attempt in attempts):
+            # It may have been paid already: nobody is asked to pay again before that is known.
+            raise Refusal("payment_held", 409, order_id=order_id)
         attempt = rules.attempt_to_resume(attempts, choice, payer)
         if attempt is None:
             attempt = _new_attempt(order, account, channel, choice, payer)
@@ -137,7 +146,11 @@ def _write_closed(tx: Tx, order: Order, attempts: tuple[Attempt, ...], reason: s
     for attempt in filter(rules.is_open, attempts):
         store.move_attempt(tx, attempt, AttemptState.CLOSED, reason=reason, at=now)
     store.mark_closed(tx, order, reason, now)
-    view = order_view(order, attempts) | {"status": OrderStatus.CLOSED, "close_reason": reason}
+    closed = replace(order, status=OrderStatus.CLOSED, closed_at=now, close_reason=reason)
+    ended = [
+        replace(attempt, state=AttemptState.CLOSED, reason=reason) if rules.is_open(attempt) else attempt
+        for attempt in attempts
+    ]
     webhooks.publish(
         tx,
         merchant_id=order.merchant_id,
@@ -145,7 +158,7 @@ def _write_closed(tx: Tx, order: Order, attempts: tuple[Attempt, ...], reason: s
         order_id=order.order_id,
         attempt_id=None,
         change_key=f"order.closed:{order.order_id}",
-        data={"order": view},
+        data={"order": order_view(closed, ended)},
         notify_url=order.notify_url,
         at=now,
     )
@@ -293,7 +306,7 @@ def write_failed(tx: Tx, order: Order, attempt: Attempt, reason: str) -> None:
     """Move an attempt to failed and tell the merchant. The order stays open: it can be paid by another attempt."""
     now = clock.now()
     store.move_attempt(tx, attempt, AttemptState.FAILED, reason=reason, at=now)
-    view = attempt_view(attempt) | {"state": AttemptState.FAILED, "reason": reason}
+    failed = replace(attempt, state=AttemptState.FAILED, reason=reason)
     webhooks.publish(
         tx,
         merchant_id=order.merchant_id,
@@ -301,7 +314,7 @@ def write_failed(tx: Tx, order: Order, attempt: Attempt, reason: str) -> None:
         order_id=order.order_id,
         attempt_id=attempt.attempt_id,
         change_key=f"payment.failed:{attempt.attempt_id}:{attempt.version}",
-        data={"order": order_view(order, ()), "attempt": view},
+        data={"order": order_view(order, (failed,)), "attempt": attempt_view(failed)},
         notify_url=order.notify_url,
         at=now,
     )

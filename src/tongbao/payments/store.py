@@ -31,7 +31,11 @@ _ORDER_WITH_ATTEMPTS = f"""
     WHERE o.merchant_id = $1 AND """
 _BY_ORDER = _ORDER_WITH_ATTEMPTS + "o.order_id = $2 ORDER BY a.attempt_id"
 _BY_REFERENCE = _ORDER_WITH_ATTEMPTS + "o.reference = $2 ORDER BY a.attempt_id"
-_BY_ATTEMPT = _ORDER_WITH_ATTEMPTS + "a.attempt_id = $2 AND a.merchant_id = $1"
+# The order's number is looked up first: without it a table that was never analysed is joined by its merchant alone.
+_BY_ATTEMPT = _ORDER_WITH_ATTEMPTS + (
+    "o.order_id = (SELECT order_id FROM attempts WHERE merchant_id = $1 AND attempt_id = $2)"
+    " AND a.attempt_id = $2 AND a.merchant_id = $1"
+)
 
 
 def _order(row: Row) -> Order:

@@ -25,10 +25,21 @@ PAID_WRONGLY = """
 POSTED_WRONGLY = """
     SELECT 'attempt ' || a.attempt_id || ' is ' || a.state || ' of ' || a.amount || ' fen, posted: '
            || coalesce(sum(p.amount)::text, 'nothing') AS wrong
-    FROM attempts a LEFT JOIN postings p ON p.merchant_id = a.merchant_id AND p.key = 'payment:' || a.attempt_id
+    FROM attempts a LEFT JOIN postings p USING (merchant_id, attempt_id)
     WHERE a.merchant_id = $1
     GROUP BY a.merchant_id, a.attempt_id, a.state, a.amount
     HAVING coalesce(sum(p.amount), 0) <> CASE WHEN a.state IN ('succeeded', 'surplus') THEN a.amount ELSE 0 END
+    UNION ALL
+    SELECT 'posting ' || posting_id || ' moves from ' || debit_account || ' to ' || credit_account || ' for attempt '
+           || attempt_id || ', which is ' || state
+    FROM postings p JOIN attempts a USING (merchant_id, attempt_id)
+    WHERE p.merchant_id = $1
+      AND (debit_account <> 'clearing:' || account_id
+           OR credit_account <> CASE state WHEN 'succeeded' THEN 'merchant' ELSE 'surplus' END)
+    UNION ALL
+    SELECT 'order ' || o.order_id || ' of ' || o.amount || ' fen was paid by an attempt of ' || a.amount
+    FROM orders o JOIN attempts a ON a.merchant_id = o.merchant_id AND a.attempt_id = o.paid_attempt_id
+    WHERE o.merchant_id = $1 AND (o.amount, o.currency) <> (a.amount, a.currency)
 """
 
 MOVED_WRONGLY = """

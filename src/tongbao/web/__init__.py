@@ -24,7 +24,14 @@ buyer's session token from the mini-program. Every POST takes an `Idempotency-Ke
 
 def create(version: str) -> FastAPI:
     """The web application, its `state.context` still to be set before it takes requests."""
-    app = App(title="Tongbao 通宝", version=version, description=_DESCRIPTION, docs_url=None, redoc_url=None)
+    app = App(
+        title="Tongbao 通宝",
+        version=version,
+        description=_DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
     app.show_docs()
     problems.install(app)
     app.add_middleware(Metering)

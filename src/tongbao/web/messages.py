@@ -286,6 +286,18 @@ MESSAGES: dict[str, tuple[str, str, str, str]] = {
         "宿主 {host} 上的小程序 {app_id} 已登记。",
     ),
     "invalid_account": ("Invalid account", "{field}: {reason}", "支付账户配置无效", "{field}：{reason}"),
+    "conflict": (
+        "Too many at once",
+        "Others changed the same thing at this moment. Nothing was done; ask again.",
+        "并发冲突",
+        "同一对象正被其他请求修改，本次未做任何更改，请重试。",
+    ),
+    "service_unavailable": (
+        "Not available now",
+        "The database does not answer. Ask again shortly; sending the same request again is safe.",
+        "服务暂不可用",
+        "数据库暂无应答，请稍后重试；重复提交相同请求是安全的。",
+    ),
     "internal_error": (
         "Internal error",
         "Something broke on our side. It is logged as {error_id}; ask again.",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
+import asyncpg
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 
@@ -39,7 +41,8 @@ async def readyz(request: Request) -> Response:
 @router.get("/metrics", summary="Prometheus metrics")
 async def metrics(request: Request) -> Response:
     """Counters of this process, and the backlog of the database."""
-    waiting = await payments.backlog(context_of(request).db, clock.now())
-    for kind, count in (waiting or {}).items():
-        _backlog.labels(kind).set(count)
+    with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        waiting = await payments.backlog(context_of(request).db, clock.now())
+        for kind, count in (waiting or {}).items():
+            _backlog.labels(kind).set(count)
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import asyncpg
 import orjson
 import structlog
 from fastapi import FastAPI, Request, Response
@@ -12,12 +13,14 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from tongbao.kit import ids
+from tongbao.kit.db import Conflict
 from tongbao.kit.errors import Refusal
 from tongbao.web.messages import FIELD_ISSUES, MESSAGES
 
 _log = structlog.get_logger()
 _STATUS_CODES = {404: "not_found", 405: "method_not_allowed"}
 _HIDDEN = frozenset({"limit_bytes"})
+_SOON = frozenset({"idempotency_in_flight", "payment_in_progress", "conflict"})
 
 
 class InvalidRequest(Refusal):
@@ -45,7 +48,7 @@ def problem(refusal: Refusal, request: Request) -> Response:
     if isinstance(refusal, InvalidRequest):
         body["errors"] = field_errors(refusal.errors, chinese)
     headers = {"content-language": "zh-CN" if chinese else "en"}
-    if refusal.status == 503 or refusal.code in ("idempotency_in_flight", "payment_in_progress"):
+    if refusal.status == 503 or refusal.code in _SOON:
         headers["retry-after"] = "1"
     if refusal.status == 401:
         headers["www-authenticate"] = "Bearer"
@@ -53,7 +56,12 @@ def problem(refusal: Refusal, request: Request) -> Response:
 
 
 def broken(error: Exception, request: Request) -> Response:
-    """What broke on our side is logged under an id, and only the id is told."""
+    """What broke on our side is logged under an id, and only the id is told. What will pass says when to come again."""
+    if isinstance(error, Conflict):
+        return problem(Refusal("conflict", 409), request)
+    if isinstance(error, (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError)):
+        _log.error("database does not answer", path=request.url.path, error=type(error).__name__)
+        return problem(Refusal("service_unavailable", 503), request)
     error_id = ids.new("err")
     _log.error("unhandled", error_id=error_id, path=request.url.path, exc_info=error)
     return problem(Refusal("internal_error", 500, error_id=error_id), request)

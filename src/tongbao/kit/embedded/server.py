@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import secrets
 import shlex
 import shutil
 import socket
 import struct
+import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -26,6 +28,7 @@ _LARGEST_LOG_BYTES = 10_000_000
 _START_SECONDS = 60
 _ORPHAN_SECONDS = 2
 _ANSWER_SECONDS = 2
+_PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,19 +97,31 @@ def launch(place: Place, durable: bool) -> Running:
         if place.log.lstat().st_size > _LARGEST_LOG_BYTES:
             place.log.replace(place.log.with_suffix(".log.1"))
     options = f"-c config_file={shlex.quote(str(configuration))}"
+    _adopt_orphans()
     place.must_run("pg_ctl", "start", "-D", place.data, "-l", place.log, "-o", options, "-t", str(_START_SECONDS))
     if running := find(place.data):
         return running
     raise EmbeddedError(f"PostgreSQL ended as soon as it had started. Its log says why: {place.log}")
 
 
+def _adopt_orphans() -> None:
+    """Become the parent of what our children leave behind: pg_ctl starts the server and ends. Linux only; elsewhere the
+    system adopts it, as it does when we are killed."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
 def halt(place: Place) -> None:
     """Stop the server: open transactions are rolled back, what is committed is written. Raises EmbeddedError."""
+    running = find(place.data)
     if place.run("pg_ctl", "stop", "-D", place.data, "-m", "fast", "-t", "30").returncode:
         place.must_run("pg_ctl", "stop", "-D", place.data, "-m", "immediate", "-t", "10")
     if place.socket.is_symlink():
         shutil.rmtree(place.socket.readlink(), ignore_errors=True)
         place.socket.unlink()
+    if running:
+        with suppress(ChildProcessError):
+            os.waitpid(running.pid, 0)  # Ours since `_adopt_orphans`: it is not left behind as a zombie.
 
 
 def sweep(place: Place) -> None:

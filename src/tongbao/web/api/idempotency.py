@@ -42,9 +42,18 @@ def asker(principal: Principal | BuyerPrincipal) -> Asker:
 
 
 async def once(
-    request: Request, context: Context, asker: Asker, raw_body: bytes, act: Callable[[], Awaitable[Response]]
+    request: Request,
+    context: Context,
+    asker: Asker,
+    raw_body: bytes,
+    act: Callable[[], Awaitable[Response]],
+    *,
+    keeps_refusals: bool = True,
 ) -> Response:
-    """Do `act`, or answer as it was answered the first time under this Idempotency-Key."""
+    """Do `act`, or answer as it was answered the first time under this Idempotency-Key.
+
+    Where anybody may ask, refusals are not kept: they would fill the database.
+    """
     key = request.headers.get("idempotency-key")
     if key is None:
         return await act()
@@ -56,7 +65,7 @@ async def once(
     kept = await _claim(context, slot, request_hash, started_at)
     if kept is not None:
         return kept
-    return await _act_and_keep(request, context, slot, started_at, act)
+    return await _act_and_keep(request, context, slot, started_at, act, 500 if keeps_refusals else 400)
 
 
 async def _claim(context: Context, slot: store.Slot, request_hash: bytes, now: datetime) -> Response | None:
@@ -87,7 +96,12 @@ async def _claim(context: Context, slot: store.Slot, request_hash: bytes, now: d
 
 
 async def _act_and_keep(
-    request: Request, context: Context, slot: store.Slot, started_at: datetime, act: Callable[[], Awaitable[Response]]
+    request: Request,
+    context: Context,
+    slot: store.Slot,
+    started_at: datetime,
+    act: Callable[[], Awaitable[Response]],
+    kept_below: int,
 ) -> Response:
     db = context.db
     try:
@@ -99,7 +113,7 @@ async def _act_and_keep(
             store.release(tx, slot, started_at)
         raise
     async with db.tx() as tx:
-        if response.status_code >= 500 or response.status_code in _NOT_NOW or "retry-after" in response.headers:
+        if response.status_code >= kept_below or response.status_code in _NOT_NOW or "retry-after" in response.headers:
             store.release(tx, slot, started_at)
         else:
             # An answer may carry a session's token, which is kept nowhere in the open.

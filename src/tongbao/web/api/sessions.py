@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from fastapi import APIRouter, Request, Response
 
 from tongbao import buyers
@@ -47,7 +49,8 @@ async def create_session(request: Request) -> Response:
         return Response(dump(answer), 201, media_type="application/json")
 
     # Nobody is known before the log-in; whoever sends the same code again is who sent it first.
-    return await once(request, context, Asker(app.merchant_id, f"{body.host}:{body.app_id}"), raw, act)
+    code_hash = hashlib.sha256(f"{body.host}:{body.app_id}:{body.code}".encode()).hexdigest()
+    return await once(request, context, Asker(app.merchant_id, code_hash), raw, act, keeps_refusals=False)
 
 
 @router.get(

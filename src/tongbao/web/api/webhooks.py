@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
 
 from tongbao import webhooks
-from tongbao.kit import clock
+from tongbao.kit import clock, ids
 from tongbao.kit.errors import Refusal
 from tongbao.web.api.auth import authenticate_merchant
 from tongbao.web.api.idempotency import asker, once
@@ -72,7 +72,8 @@ async def event(request: Request, event_id: str) -> Response:
     """The event's exact payload, and every try of every delivery of it."""
     context = context_of(request)
     principal = await authenticate_merchant(request, context.db)
-    payload = await webhooks.payload_of(context.db, principal.merchant_id, event_id.replace("\x00", ""))
+    known = ids.is_id(event_id, "evt")
+    payload = await webhooks.payload_of(context.db, principal.merchant_id, event_id) if known else None
     if payload is None:
         raise Refusal("unknown_event", 404, event_id=event_id)
     deliveries = []
@@ -105,11 +106,11 @@ async def replay(request: Request, event_id: str) -> Response:
     raw = await read_body(request)
 
     async def act() -> Response:
+        if not ids.is_id(event_id, "evt"):
+            raise Refusal("unknown_event", 404, event_id=event_id)
         body = parse(ReplayRequest, raw)
         async with context.db.tx() as tx:
-            endpoint_ids = await webhooks.replay(
-                tx, principal.merchant_id, event_id.replace("\x00", ""), body.endpoint_id, at=clock.now()
-            )
+            endpoint_ids = await webhooks.replay(tx, principal.merchant_id, event_id, body.endpoint_id, at=clock.now())
         answer = {"event_id": event_id, "endpoint_ids": endpoint_ids}
         return Response(dump(answer), 202, media_type="application/json")
 
