@@ -9,10 +9,14 @@ import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import aiohttp
 import structlog
@@ -28,6 +32,7 @@ from tongbao.merchants import Directory, forget_keys
 from tongbao.settings import Settings
 
 _GRACEFUL_SECONDS = 5
+_SUPERVISION_SECONDS = 2
 _log = structlog.get_logger()
 
 
@@ -50,12 +55,30 @@ async def database(settings: Settings) -> AsyncIterator[str]:
         await asyncio.to_thread(migrate.apply, settings.database_url)
         yield settings.database_url
         return
-    own = await asyncio.to_thread(embedded.start, settings.data_folder / "postgres")
+    folder = settings.data_folder / "postgres"
+    uses = [await asyncio.to_thread(embedded.start, folder)]
+    supervision = asyncio.create_task(_supervise(folder, uses))
     try:
-        await asyncio.to_thread(migrate.apply, own.url)
-        yield own.url
+        await asyncio.to_thread(migrate.apply, uses[0].url)
+        yield uses[0].url
     finally:
-        await asyncio.to_thread(own.stop)
+        supervision.cancel()
+        with suppress(asyncio.CancelledError):
+            await supervision
+        for use in uses:
+            await asyncio.to_thread(use.stop)
+
+
+async def _supervise(folder: Path, uses: list[embedded.Embedded]) -> None:
+    """Start the embedded PostgreSQL again should it die under us; who finds it dead first does it for all."""
+    while True:
+        await asyncio.sleep(_SUPERVISION_SECONDS)
+        try:
+            if not await asyncio.to_thread(uses[-1].is_in_use_and_running):
+                _log.error("the embedded PostgreSQL died and is started again")
+                uses.append(await asyncio.to_thread(embedded.start, folder))
+        except embedded.EmbeddedError as error:
+            _log.error("the embedded PostgreSQL cannot be started", reason=str(error))
 
 
 @asynccontextmanager
@@ -83,7 +106,7 @@ async def open_house(settings: Settings, url: str) -> AsyncIterator[House]:
 
 
 def create_app(
-    settings: Settings, *, url: str, with_worker: bool, is_stopping: Callable[[], bool] = lambda: False
+    settings: Settings, *, url: str, with_worker: bool, is_stopping: Callable[[], bool] | None = None
 ) -> FastAPI:
     """The web application, with the chores beside it where `with_worker`."""
 
@@ -91,7 +114,12 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_house(settings, url) as house:
             app.state.context = web.Context(
-                house.db, house.directory, house.sealer, house.signals, settings.allow_private_webhooks, is_stopping
+                house.db,
+                house.directory,
+                house.sealer,
+                house.signals,
+                settings.allow_private_webhooks,
+                is_stopping or _heed_signals(),
             )
             stop = asyncio.Event()
             chores = asyncio.create_task(worker.run(house, stop)) if with_worker else None
@@ -139,6 +167,24 @@ async def serve(settings: Settings, *, with_worker: bool) -> None:
         app = create_app(settings, url=url, with_worker=with_worker, is_stopping=lambda: server.should_exit)
         server = Server(server_config(app, settings))
         await server.serve()
+
+
+def _heed_signals() -> Callable[[], bool]:
+    """Notice the signal that stops a server whose loop is not ours: who waits for an order is then answered at once."""
+    stopping = threading.Event()
+
+    def heed(number: int, then: Any) -> None:
+        def handle(received: int, frame: FrameType | None) -> None:
+            stopping.set()
+            if callable(then):
+                then(received, frame)
+
+        signal.signal(number, handle)
+
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            heed(number, signal.getsignal(number))
+    return stopping.is_set
 
 
 def _calm_the_collector() -> None:

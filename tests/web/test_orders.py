@@ -173,3 +173,15 @@ async def test_a_session_says_whose_it_is_and_nothing_of_the_hosts(shop: Shop) -
     answer = await shop.ask("GET", "/v1/sessions/current", token=shop.buyer_token)
     assert answer.body == {"buyer_id": shop.buyer_id, "host": "wechat", "app_id": shop.credentials["appid"]}
     assert (await shop.ask("GET", "/v1/sessions/current")).status == 401, "an API key is no session"
+
+
+async def test_of_many_buyers_who_tap_an_unowned_order_one_pays(shop: Shop) -> None:
+    tokens = [(await shop.log_in(f"oBuyerNumber{number:016}"))["token"] for number in range(6)]
+    for _ in range(5):
+        order = await shop.order(buyer=None)
+        path = f"/v1/orders/{order['id']}/payments"
+        answers = await asyncio.gather(*(shop.ask("POST", path, token=token, json=JSAPI) for token in tokens))
+        statuses = sorted(answer.status for answer in answers)
+        assert statuses[0] == 201, statuses
+        assert set(statuses[1:]) <= {404, 409}, statuses
+        assert len((await shop.read(order["id"]))["payments"]) == 1

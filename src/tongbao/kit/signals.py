@@ -140,8 +140,13 @@ class Signals:
 
     async def _flush(self) -> None:
         if self._queue:
-            lines, self._queue = list(self._queue), {}
-            await self._connection.execute(_NOTIFY, list(_packed(lines)))
+            lines, self._queue = self._queue, {}
+            try:
+                await self._connection.execute(_NOTIFY, list(_packed(lines)))
+            except BaseException:
+                # Not known to be sent: twice is harmless, never is a delay.
+                self._queue = {**lines, **self._queue}
+                raise
 
 
 def _packed(lines: Iterable[str]) -> Iterator[str]:

@@ -16,8 +16,8 @@ from tongbao.kit.db import Conflict, Db, Tx
 from tongbao.kit.errors import ChannelError, Refusal, Rejected
 from tongbao.merchants import Directory
 from tongbao.payments import rules, store
-from tongbao.payments.model import Attempt
-from tongbao.payments.service import close
+from tongbao.payments.model import Attempt, AttemptState, OrderStatus
+from tongbao.payments.service import close, close_at_gateway, get_order
 from tongbao.payments.settling import settle_answer
 
 _BATCH = 100
@@ -41,8 +41,10 @@ async def _ask(db: Db, directory: Directory, merchant_id: str, attempt_id: str) 
         return
     if attempt is None:
         return
-    account, channel = await directory.account(attempt.account_id)
     try:
+        if await _close_leftover(db, directory, attempt):
+            return
+        account, channel = await directory.account(attempt.account_id)
         settled = await settle_answer(db, account, channel, attempt_id)
         _log.info("chase", attempt_id=attempt_id, asked=attempt.asked + 1, verdict=settled.decision.verdict)
     except Rejected as error:
@@ -58,6 +60,25 @@ async def _claim(tx: Tx, merchant_id: str, attempt_id: str) -> Attempt | None:
         return None
     store.plan_ask(tx, found[1], rules.next_ask_at(found[1].asked + 1, clock.now()))
     return found[1]
+
+
+async def _close_leftover(db: Db, directory: Directory, attempt: Attempt) -> bool:
+    """An open attempt of an order that is paid already must not be paid too: it is closed. True where that was so.
+
+    Raises what closing raises: then it is tried at the next asking.
+    """
+    order, _ = await get_order(db, attempt.merchant_id, attempt.order_id)
+    if order.status == OrderStatus.OPEN:
+        return False
+    await close_at_gateway(db, directory, attempt)
+
+    async def remember(tx: Tx) -> None:
+        found = await store.attempt(tx, attempt.merchant_id, attempt.attempt_id)
+        if found and rules.is_open(found[1]):
+            store.move_attempt(tx, found[1], AttemptState.CLOSED, reason="order_not_open", at=clock.now())
+
+    await db.run(remember)
+    return True
 
 
 async def expire_due(db: Db, directory: Directory) -> int:

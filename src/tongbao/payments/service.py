@@ -123,7 +123,7 @@ async def close(db: Db, directory: Directory, merchant_id: str, order_id: str, r
         raise Refusal("order_paid", 409, order_id=order_id)
     closed_there = set()
     for attempt in filter(rules.is_open, attempts):
-        await _close_at_gateway(db, directory, attempt)
+        await close_at_gateway(db, directory, attempt)
         closed_there.add(attempt.attempt_id)
 
     async def remember(tx: Tx) -> None:
@@ -165,7 +165,7 @@ def _write_closed(tx: Tx, order: Order, attempts: tuple[Attempt, ...], reason: s
     tx.after_commit(partial(signals.send, "order", order.order_id))
 
 
-async def _close_at_gateway(db: Db, directory: Directory, attempt: Attempt) -> None:
+async def close_at_gateway(db: Db, directory: Directory, attempt: Attempt) -> None:
     """Make sure that an attempt can never succeed. If it has, settle that and raise Refusal(`order_paid`)."""
     account, channel = await directory.account(attempt.account_id)
     try:
@@ -328,7 +328,7 @@ async def _after_lost_race(db: Db, directory: Directory, attempt: Attempt) -> At
     if now_attempt.state in OPEN_STATES:
         return now_attempt
     if now_attempt.state == AttemptState.CLOSED:
-        await _close_at_gateway(db, directory, now_attempt)
+        await close_at_gateway(db, directory, now_attempt)
     rules.check_payable(order, clock.now())
     raise Refusal("payment_in_progress", 409, order_id=order.order_id)
 

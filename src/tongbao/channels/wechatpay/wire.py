@@ -194,7 +194,11 @@ def _text(fields: Mapping[str, Any], name: str) -> str:
 
 def _text_or_none(fields: Mapping[str, Any], name: str) -> str | None:
     value = fields.get(name)
-    return value if isinstance(value, str) and value else None
+    if not isinstance(value, str) or not value:
+        return None
+    if "\x00" in value:
+        raise ValueError(f"{name} has a character that no text has")  # and that no database keeps
+    return value
 
 
 def _fen_or_none(fields: Mapping[str, Any], name: str) -> int | None:

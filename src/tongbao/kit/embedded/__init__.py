@@ -5,7 +5,7 @@ The server listens on a Unix socket alone, and only the role `tongbao` can log i
 
     folder/
     ├── lock           held while somebody starts or stops it
-    ├── owner          held by the process that will stop it; when that one dies, the next to start inherits
+    ├── owner          held, shared, by every process that uses it; the last of them to stop, stops it
     ├── elsewhere      only if the serving user cannot enter this folder: where the rest really is
     ├── password       of the role `tongbao`, for us alone
     ├── postgresql.conf, pg_hba.conf    written anew at each start
@@ -13,7 +13,7 @@ The server listens on a Unix socket alone, and only the role `tongbao` can log i
     └── socket/        a link to a private temporary folder where the path would be too long for a socket
 
 PostgreSQL refuses to run as root. Under root it runs as `nobody`, from a folder that this user can enter.
-A server outlives an owner that is killed. It is not lost: the next start attaches to it, and stops it at its own end.
+A server outlives users that are killed. It is not lost: the next start attaches to it, and stops it at its own end.
 """
 
 from __future__ import annotations
@@ -42,13 +42,25 @@ class Embedded:
 
     folder: Path
     url: str = field(repr=False)
-    ownership: int | None = None
-    """The open lock by which this process owns the server, having started or inherited it; None if another one does."""
+    use: int | None = None
+    """The open, shared lock by which this process uses the server; None where it was started to be kept."""
 
     def stop(self) -> None:
-        """Stop the server, if it still is ours to stop. Twice is harmless. Raises EmbeddedError."""
-        if self.ownership is not None and _is_file(self.ownership, self.folder / "owner"):
-            stop(self.folder)
+        """End our use of the server, and stop it if nobody else uses it. Twice is harmless. Raises EmbeddedError."""
+        with _explained(self.folder), _locked(self.folder):
+            if self.use is None or not _is_file(self.use, self.folder / "owner"):
+                return
+            try:
+                fcntl.flock(self.use, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _halt(self.folder)
+            except BlockingIOError:
+                pass
+            os.close(self.use)
+
+    def is_in_use_and_running(self) -> bool:
+        """Whether the server we use still runs, and is the one that whoever starts now would use too."""
+        is_ours = self.use is None or _is_file(self.use, self.folder / "owner")
+        return is_ours and status(self.folder) is not None
 
     def __enter__(self) -> Embedded:
         return self
@@ -85,12 +97,16 @@ def stop(folder: Path) -> bool:
     if not folder.exists():
         return False
     with _explained(folder), _locked(folder):
-        where = place.settle(folder)
-        if server.find(where.data) is None:
-            return False
-        server.halt(where)
-        (folder / "owner").unlink(missing_ok=True)
-        return True
+        return _halt(folder)
+
+
+def _halt(folder: Path) -> bool:
+    where = place.settle(folder)
+    if server.find(where.data) is None:
+        return False
+    server.halt(where)
+    (folder / "owner").unlink(missing_ok=True)
+    return True
 
 
 def status(folder: Path) -> str | None:
@@ -111,13 +127,9 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _claim(record: Path, keep: bool) -> int | None:
-    """Become the owner, unless a living process is, or the server is kept. The kernel frees the lock when we die."""
+    """Become one of its users, unless the server is kept. The kernel frees the lock when we die."""
     descriptor = os.open(record, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        return None
+    fcntl.flock(descriptor, fcntl.LOCK_SH)
     if keep:
         os.write(descriptor, _KEPT.encode())
     if record.read_text() == _KEPT:
@@ -128,7 +140,10 @@ def _claim(record: Path, keep: bool) -> int | None:
 
 def _is_file(descriptor: int, path: Path) -> bool:
     """Whether the lock we hold still is the one that counts: after a crash another process may have begun anew."""
-    return path.exists() and os.path.samestat(os.fstat(descriptor), path.stat())
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except OSError:
+        return False
 
 
 @contextmanager
