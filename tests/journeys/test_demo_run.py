@@ -7,6 +7,7 @@ import subprocess
 
 import psutil
 
+from tests.channels.sandbox_process import free_ports
 from tests.journeys.conftest import Demo
 
 
@@ -33,7 +34,7 @@ def test_a_demo_started_again_is_the_same_merchant_and_each_time_leaves_nothing(
 def test_two_demos_do_not_share_a_folder(new_demo: Demo) -> None:
     process = new_demo.start()
     try:
-        other = Demo(new_demo.folder, new_demo.port + 10)
+        other = Demo(new_demo.folder, free_ports(count=4))
         result = other.run("--once")
     finally:
         new_demo.stop(process, signal.SIGINT)

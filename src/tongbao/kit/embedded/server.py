@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import secrets
 import shlex
 import shutil
 import socket
 import struct
-import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -28,7 +26,7 @@ _LARGEST_LOG_BYTES = 10_000_000
 _START_SECONDS = 60
 _ORPHAN_SECONDS = 2
 _ANSWER_SECONDS = 2
-_PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
+_REAPED_SECONDS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,18 +95,10 @@ def launch(place: Place, durable: bool) -> Running:
         if place.log.lstat().st_size > _LARGEST_LOG_BYTES:
             place.log.replace(place.log.with_suffix(".log.1"))
     options = f"-c config_file={shlex.quote(str(configuration))}"
-    _adopt_orphans()
     place.must_run("pg_ctl", "start", "-D", place.data, "-l", place.log, "-o", options, "-t", str(_START_SECONDS))
     if running := find(place.data):
         return running
     raise EmbeddedError(f"PostgreSQL ended as soon as it had started. Its log says why: {place.log}")
-
-
-def _adopt_orphans() -> None:
-    """Become the parent of what our children leave behind: pg_ctl starts the server and ends. Linux only; elsewhere the
-    system adopts it, as it does when we are killed."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def halt(place: Place) -> None:
@@ -120,8 +110,10 @@ def halt(place: Place) -> None:
         shutil.rmtree(place.socket.readlink(), ignore_errors=True)
         place.socket.unlink()
     if running:
-        with suppress(ChildProcessError):
-            os.waitpid(running.pid, 0)  # Ours since `_adopt_orphans`: it is not left behind as a zombie.
+        # It has ended, but as nobody's child: where the system is slow to take it off the list of processes, we wait a
+        # moment, so that whoever looks after us finds nothing.
+        with suppress(psutil.Error):
+            psutil.Process(running.pid).wait(_REAPED_SECONDS)
 
 
 def sweep(place: Place) -> None:
