@@ -16,7 +16,8 @@ import aiohttp
 import click
 import uvicorn
 import uvloop
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import RedirectResponse
 
 from tongbao.app import configure_logging, create_app, database, server_config
 from tongbao.kit.db import Db
@@ -122,6 +123,7 @@ async def _run(choices: Choices) -> bool:
         keys = await seed(db, settings.sealer(), credentials, choices.server_url, choices.data / "demo.json")
         app = create_app(settings, url=url, with_worker=True, is_stopping=stop.is_set)
         counter = shop.Shop(choices.server_url, gateways.url, keys.app_id, keys.api_key, keys.webhook_secret, http)
+        app.add_route("/demo", _enter, include_in_schema=False)
         app.mount("/demo", shop.create(counter))
         async with _serving(app, settings) as server:
             if choices.once:
@@ -131,6 +133,11 @@ async def _run(choices: Choices) -> bool:
             await _first_of(stop, server, gateways)
     click.echo("\n已全部停止 · Everything is stopped")
     return True
+
+
+async def _enter(_: Request) -> Response:
+    """The shop's address as people type it."""
+    return RedirectResponse("/demo/")
 
 
 def _stop_signal() -> asyncio.Event:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import urllib.request
 
 import psutil
 
@@ -62,3 +63,13 @@ def test_a_sandbox_that_dies_ends_the_demo_and_is_named(new_demo: Demo) -> None:
     assert process.wait(timeout=30) == 1
     assert "The sandbox ended by itself" in (new_demo.folder / "demo.log").read_text()
     assert new_demo.leftovers() == []
+
+
+def test_the_shop_is_found_as_people_type_it(new_demo: Demo) -> None:
+    process = new_demo.start()
+    try:
+        with urllib.request.urlopen(f"{new_demo.url}/demo", timeout=10) as answer:
+            assert answer.url.endswith("/demo/")
+            assert answer.status == 200
+    finally:
+        new_demo.stop(process, signal.SIGINT)
