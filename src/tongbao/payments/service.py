@@ -68,7 +68,7 @@ async def create_order(
     return Opened(order, (started.attempt,), True, started)
 
 
-async def get_order(db: Db, merchant_id: str, order_id: str) -> tuple[Order, tuple[Attempt, ...]]:
+async def get_order(db: Db | Tx, merchant_id: str, order_id: str) -> tuple[Order, tuple[Attempt, ...]]:
     """An order and its attempts. Raises Refusal(`order_not_found`, 404)."""
     found = await store.order(db, merchant_id, order_id) if ids.is_id(order_id, "ord") else None
     if found is None:
@@ -89,10 +89,7 @@ async def start(
     account, channel = await directory.channel_for(merchant_id, choice.channel, _app_of(payer))
 
     async def remember(tx: Tx) -> tuple[Order, Attempt]:
-        found = await store.order(tx, merchant_id, order_id) if ids.is_id(order_id, "ord") else None
-        if found is None:
-            raise Refusal("order_not_found", 404, order_id=order_id)
-        order, attempts = found
+        order, attempts = await get_order(tx, merchant_id, order_id)
         if payer and order.buyer_id not in (None, payer.buyer_id):
             raise Refusal("order_not_found", 404, order_id=order_id)
         rules.check_payable(order, clock.now())
@@ -127,9 +124,7 @@ async def close(db: Db, directory: Directory, merchant_id: str, order_id: str, r
         closed_there.add(attempt.attempt_id)
 
     async def remember(tx: Tx) -> None:
-        found = await store.order(tx, merchant_id, order_id)
-        assert found is not None
-        order, attempts = found
+        order, attempts = await get_order(tx, merchant_id, order_id)
         if order.status == OrderStatus.CLOSED:
             return
         if order.status == OrderStatus.PAID:

@@ -24,9 +24,9 @@ from tongbao.web.api.schemas import (
     OrderRequest,
     PaymentAnswer,
     PaymentRequest,
-    Problem,
     dump,
     parse,
+    refusals,
     takes,
 )
 from tongbao.web.context import Context, context_of, read_body
@@ -44,10 +44,6 @@ _WAIT = {
 }
 
 
-def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    return {status: {"model": Problem} for status in statuses}
-
-
 @router.post(
     "/orders",
     status_code=201,
@@ -55,7 +51,7 @@ def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     responses={
         200: {"model": OpenedAnswer, "description": "The same reference and content came before: the same order"},
         201: {"model": OpenedAnswer},
-        **_problems(400, 401, 403, 409, 413, 422, 502, 503),
+        **refusals(400, 401, 403, 409, 413, 422, 502, 503),
     },
     openapi_extra=takes(OrderRequest),
 )
@@ -85,7 +81,7 @@ async def create(request: Request) -> Response:
     "/orders/{order_id}/payments",
     status_code=201,
     summary="Pay an order",
-    responses={201: {"model": PaymentAnswer}, **_problems(400, 401, 404, 409, 413, 422, 502, 503)},
+    responses={201: {"model": PaymentAnswer}, **refusals(400, 401, 404, 409, 413, 422, 502, 503)},
     openapi_extra=takes(PaymentRequest),
 )
 async def pay(request: Request, order_id: str) -> Response:
@@ -107,7 +103,7 @@ async def pay(request: Request, order_id: str) -> Response:
 @router.get(
     "/orders/{order_id}",
     summary="Read an order, or wait for it to change",
-    responses={200: {"model": OrderAnswer}, **_problems(401, 404, 422)},
+    responses={200: {"model": OrderAnswer}, **refusals(401, 404, 422)},
     openapi_extra={"parameters": [_WAIT]},
 )
 async def read(request: Request, order_id: str) -> Response:
@@ -124,7 +120,7 @@ async def read(request: Request, order_id: str) -> Response:
 @router.get(
     "/orders/{order_id}/events",
     summary="Follow an order (server-sent events)",
-    responses={200: {"content": {"text/event-stream": {}}}, **_problems(401, 404)},
+    responses={200: {"content": {"text/event-stream": {}}}, **refusals(401, 404)},
 )
 async def follow(request: Request, order_id: str) -> Response:
     """An `order` event with the whole order now and at every change, until it is paid or closed."""
@@ -138,7 +134,7 @@ async def follow(request: Request, order_id: str) -> Response:
 @router.post(
     "/orders/{order_id}/close",
     summary="Close an order",
-    responses={200: {"model": OrderAnswer}, **_problems(400, 401, 403, 404, 409, 413, 422, 502, 503)},
+    responses={200: {"model": OrderAnswer}, **refusals(400, 401, 403, 404, 409, 413, 422, 502, 503)},
 )
 async def close(request: Request, order_id: str) -> Response:
     """Close an order that is not paid: at the gateways first, so that it can never be paid, then here."""
@@ -188,12 +184,11 @@ async def _payer_of(db: Db, merchant_id: str, buyer_id: str | None) -> Payer | N
 
 
 async def _payer_for(db: Db, principal: Principal | BuyerPrincipal, order_id: str) -> Payer | None:
-    """Who pays: the buyer whose session it is, for an own order only; else the buyer the merchant named."""
-    order, _ = await payments.get_order(db, principal.merchant_id, order_id)
+    """Who pays: the buyer whose session it is (`payments.start` lets nobody pay another's order); else the buyer the
+    merchant named."""
     if isinstance(principal, BuyerPrincipal):
-        if order.buyer_id not in (None, principal.buyer_id):
-            raise Refusal("order_not_found", 404, order_id=order_id)
         return Payer(principal.buyer_id, principal.app_id, principal.subject)
+    order, _ = await payments.get_order(db, principal.merchant_id, order_id)
     return await _payer_of(db, principal.merchant_id, order.buyer_id)
 
 

@@ -214,6 +214,11 @@ def _inlined(model: type[Body]) -> Any:
     return resolve(schema)
 
 
+def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The OpenAPI of a route that refuses with these statuses."""
+    return {status: {"model": Problem} for status in statuses}
+
+
 def dump(content: object) -> bytes:
     """JSON bytes of an answer."""
     return orjson.dumps(content, option=orjson.OPT_UTC_Z)

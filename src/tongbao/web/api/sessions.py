@@ -12,7 +12,7 @@ from tongbao.kit import clock
 from tongbao.kit.errors import Refusal
 from tongbao.web.api.auth import authenticate
 from tongbao.web.api.idempotency import Asker, once
-from tongbao.web.api.schemas import CurrentSession, Problem, SessionAnswer, SessionRequest, dump, parse, takes
+from tongbao.web.api.schemas import CurrentSession, SessionAnswer, SessionRequest, dump, parse, refusals, takes
 from tongbao.web.context import context_of, read_body
 
 router = APIRouter(prefix="/v1", tags=["buyers"])
@@ -22,16 +22,7 @@ router = APIRouter(prefix="/v1", tags=["buyers"])
     "/sessions",
     status_code=201,
     summary="Log a buyer in",
-    responses={
-        201: {"model": SessionAnswer},
-        400: {"model": Problem},
-        401: {"model": Problem},
-        404: {"model": Problem},
-        409: {"model": Problem},
-        413: {"model": Problem},
-        422: {"model": Problem},
-        503: {"model": Problem},
-    },
+    responses={201: {"model": SessionAnswer}, **refusals(400, 401, 404, 409, 413, 422, 503)},
     openapi_extra=takes(SessionRequest),
 )
 async def create_session(request: Request) -> Response:
@@ -56,7 +47,7 @@ async def create_session(request: Request) -> Response:
 @router.get(
     "/sessions/current",
     summary="Ask whose session it is",
-    responses={200: {"model": CurrentSession}, 401: {"model": Problem}, 422: {"model": Problem}},
+    responses={200: {"model": CurrentSession}, **refusals(401, 422)},
 )
 async def current_session(request: Request) -> Response:
     """For a merchant's own server, which gets the buyer's token from its mini-program: whose it is, if it is valid."""

@@ -14,7 +14,7 @@ from tongbao.callbacks import KeptNotice
 from tongbao.ledger import Posting
 from tongbao.payments import Attempt, Order
 from tongbao.web.api.auth import authenticate_merchant
-from tongbao.web.api.schemas import Problem, dump
+from tongbao.web.api.schemas import dump, refusals
 from tongbao.web.context import context_of
 from tongbao.webhooks import Delivery
 
@@ -49,7 +49,7 @@ class TimelineAnswer(BaseModel):
 @router.get(
     "/orders/{order_id}/timeline",
     summary="See how an order was paid",
-    responses={200: {"model": TimelineAnswer}, **{status: {"model": Problem} for status in (401, 403, 404)}},
+    responses={200: {"model": TimelineAnswer}, **refusals(401, 403, 404)},
 )
 async def timeline(request: Request, order_id: str) -> Response:
     """What happened to an order, step by step, with times, ledger lines, notices and webhook deliveries."""

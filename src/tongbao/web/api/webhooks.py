@@ -13,7 +13,7 @@ from tongbao.kit import clock, ids
 from tongbao.kit.errors import Refusal
 from tongbao.web.api.auth import authenticate_merchant
 from tongbao.web.api.idempotency import asker, once
-from tongbao.web.api.schemas import Problem, ReplayRequest, dump, parse, takes
+from tongbao.web.api.schemas import ReplayRequest, dump, parse, refusals, takes
 from tongbao.web.context import context_of, read_body
 from tongbao.webhooks import Delivery
 
@@ -43,13 +43,13 @@ class EventAnswer(BaseModel):
     deliveries: list[dict[str, Any]]
 
 
-_PROBLEMS: dict[int | str, dict[str, Any]] = {status: {"model": Problem} for status in (401, 403, 404)}
+_PROBLEMS = refusals(401, 403, 404)
 
 
 @router.get(
     "/webhook-deliveries",
     summary="Read the webhook log",
-    responses={200: {"model": list[DeliveryAnswer]}, **_PROBLEMS, 422: {"model": Problem}},
+    responses={200: {"model": list[DeliveryAnswer]}, **_PROBLEMS, **refusals(422)},
 )
 async def log(
     request: Request,
@@ -95,7 +95,7 @@ async def event(request: Request, event_id: str) -> Response:
     responses={
         202: {"description": "It is on its way, under the same webhook-id"},
         **_PROBLEMS,
-        **{status: {"model": Problem} for status in (400, 409, 413, 422)},
+        **refusals(400, 409, 413, 422),
     },
     openapi_extra=takes(ReplayRequest),
 )
