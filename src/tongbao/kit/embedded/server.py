@@ -64,10 +64,10 @@ def make(place: Place, durable: bool) -> None:
     The name is new each time: the initdb of a starter that was killed may still be writing to the one before.
     The built-in C.UTF-8 sorts alike on every machine. The superuser gets no password, so it can never log in.
     """
-    if place.data.exists():
-        return
     for left_over in place.home.glob("making-*"):
         shutil.rmtree(left_over, ignore_errors=True)
+    if place.data.exists():
+        return
     half, password = place.home / f"making-{secrets.token_hex(4)}", secrets.token_hex(24)
     place.make_private(half)
     locale = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
