@@ -90,6 +90,8 @@ async def open_house(settings: Settings, url: str) -> AsyncIterator[House]:
     signals = Signals(url)
     await signals.start()
     signals.listen("keys", lambda _: forget_keys())
+    if settings.clock_movable:
+        signals.listen("clock", lambda offset_seconds: clock.move(float(offset_seconds)))
     # Gateways drop an idle connection after eight seconds (WeChat Pay v3, 1.3): we let go of it before they do.
     connector = aiohttp.TCPConnector(limit=200, keepalive_timeout=7)
     transport = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())

@@ -21,7 +21,8 @@ class Settings:
 
     `database_url` None means the embedded PostgreSQL under `data_folder`. `public_url` is how gateways reach us: see
     `notify_base`. `allow_private_webhooks` lets webhooks go to http, private and loopback addresses: for tests and for
-    a merchant's server inside the same network only.
+    a merchant's server inside the same network only. `clock_movable` lets whoever may send signals in the database
+    move our clock while we run: for simulated time only.
     """
 
     data_folder: Path = Path(".tongbao")
@@ -36,6 +37,7 @@ class Settings:
     log_level: str = "info"
     log_json: bool = False
     clock_offset_seconds: float = 0.0
+    clock_movable: bool = False
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -56,6 +58,7 @@ class Settings:
             log_level=reader.choice("LOG_LEVEL", ("info", "debug", "warning", "error")),
             log_json=reader.flag("LOG_JSON"),
             clock_offset_seconds=reader.number("CLOCK_OFFSET_SECONDS"),
+            clock_movable=reader.flag("CLOCK_MOVABLE"),
         )
 
     @property

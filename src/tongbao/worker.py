@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from tongbao import buyers, jobs, ledger, merchants, payments, web, webhooks
+from tongbao import buyers, jobs, journal, ledger, merchants, payments, refunds, web, webhooks
 from tongbao.jobs import Chore
 from tongbao.kit import clock
 from tongbao.webhooks import Courier
@@ -15,7 +15,7 @@ from tongbao.webhooks import Courier
 if TYPE_CHECKING:
     from tongbao.app import House
 
-_WEBHOOK_LOG_KEPT = timedelta(days=90)
+_LOGS_KEPT = timedelta(days=90)
 
 
 def chores(house: House, courier: Courier) -> tuple[Chore, ...]:
@@ -24,10 +24,14 @@ def chores(house: House, courier: Courier) -> tuple[Chore, ...]:
     platform_keys = Chore("platform keys", 60.0, lambda: merchants.refresh_platform_keys(db, directory, clock.now()))
     house.signals.listen(webhooks.TOPIC, courier.chore.wake)
     house.signals.listen("accounts", platform_keys.wake)
+    surplus = Chore("surplus", 1.0, lambda: refunds.return_surplus(db, directory))
+    house.signals.listen(payments.SURPLUS_TOPIC, surplus.wake)
     return (
         courier.chore,
         Chore("chase", 1.0, lambda: payments.chase_due(db, directory)),
         Chore("expiry", 1.0, lambda: payments.expire_due(db, directory)),
+        Chore("refunds", 1.0, lambda: refunds.chase_due(db, directory)),
+        surplus,
         Chore("seals", 30.0, _alone(house, "seals", lambda: ledger.seal(db, clock.now()))),
         platform_keys,
         Chore("purge", 3600.0, _alone(house, "purge", lambda: _purge(house))),
@@ -38,8 +42,9 @@ async def _purge(house: House) -> int:
     """Forget what has served its time. What was deleted is not work that calls for more, so the answer is none."""
     await buyers.purge(house.db, clock.now())
     await web.purge(house.db, clock.now())
-    while await webhooks.purge(house.db, clock.now() - _WEBHOOK_LOG_KEPT):
-        pass
+    for purge in (webhooks.purge, journal.purge):
+        while await purge(house.db, clock.now() - _LOGS_KEPT):
+            pass
     return 0
 
 

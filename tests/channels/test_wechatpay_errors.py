@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tongbao.channels.wechatpay.errors import read_error, sort_answer
+from tongbao.channels.wechatpay.errors import CODES, is_no_for_now, read_error, sort_answer
 from tongbao.kit.errors import Rejected, Unavailable, Uncertain, Untrusted
 
 UNSIGNED = Untrusted("signature_missing")
@@ -34,6 +34,8 @@ SORTED = [
     (405, "METHOD_NOT_ALLOWED", Rejected, Untrusted),
     (429, "FREQUENCY_LIMITED", Unavailable, Unavailable),
     (429, "RATELIMIT_EXCEEDED", Unavailable, Unavailable),
+    (403, "FREQUENCY_LIMITED", Unavailable, Unavailable),
+    (400, "SYSTEM_ERROR", Uncertain, Uncertain),
     (500, "SYSTEM_ERROR", Uncertain, Uncertain),
     (500, "BANK_ERROR", Uncertain, Uncertain),
     (500, "BIZ_ERR_NEED_RETRY", Uncertain, Uncertain),
@@ -53,6 +55,48 @@ def test_every_answer_is_sorted_by_what_to_do_next(
     assert (type(error), error and error.code, error and error.http_status) == (proven, code, status)
     assert type(sort_answer(status, error_body(code), UNSIGNED)) is unproven
     assert type(sort_answer(status, error_body(code), WRONG)) is unproven
+
+
+REFUND_REFUSED = [
+    # (status, code, what a proven answer to a refund means, whether the merchant can mend it)
+    (400, "PARAM_ERROR", Rejected, False),
+    (400, "INVALID_REQUEST", Rejected, False),
+    (400, "MCH_NOT_EXISTS", Rejected, True),
+    (404, "MCH_NOT_EXISTS", Rejected, True),
+    (401, "SIGN_ERROR", Rejected, True),
+    (403, "NO_AUTH", Rejected, True),
+    (403, "NOT_ENOUGH", Rejected, True),
+    (403, "NOTENOUGH", Rejected, True),
+    (403, "RULE_LIMIT", Rejected, True),
+    (403, "REQUEST_BLOCKED", Rejected, True),
+    (403, "USER_ACCOUNT_ABNORMAL", Rejected, False),
+    (403, "A_NEW_CODE", Rejected, False),
+    (404, "RESOURCE_NOT_EXISTS", Rejected, False),
+    (429, "FREQUENCY_LIMITED", Uncertain, None),
+    (429, "malformed", Uncertain, None),
+    (400, "RATELIMIT_EXCEEDED", Uncertain, None),
+    (400, "FREQUENCYLIMITED", Uncertain, None),
+    (500, "SYSTEM_ERROR", Uncertain, None),
+    (400, "SYSTEMERROR", Uncertain, None),
+    (500, "BIZ_ERR_NEED_RETRY", Uncertain, None),
+    (502, "malformed", Uncertain, None),
+    (202, "USERPAYING", Uncertain, None),
+]
+
+
+@pytest.mark.parametrize(("status", "code", "kind", "is_mendable"), REFUND_REFUSED)
+def test_of_a_refund_only_what_is_certain_is_a_no_and_what_the_merchant_can_mend_is_none_for_good(
+    status: int, code: str, kind: type[Exception], is_mendable: bool | None
+) -> None:
+    error = sort_answer(status, error_body(code), None, moves_money=True)
+    assert type(error) is kind
+    assert (is_no_for_now(error) if isinstance(error, Rejected) else None) is is_mendable
+
+
+def test_every_code_that_we_know_is_spelled_one_way() -> None:
+    assert {
+        read_error(error_body(spelling))[0] for code in CODES for spelling in (code, code.replace("_", ""))
+    } == CODES
 
 
 @pytest.mark.parametrize("status", [200, 204])

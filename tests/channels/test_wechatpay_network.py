@@ -22,6 +22,9 @@ VERBS: dict[str, Verb] = {
     "prepare": lambda channel: channel.prepare(CHARGE),
     "query": lambda channel: channel.query(CHARGE.attempt_id),
     "close": lambda channel: channel.close(CHARGE.attempt_id),
+    "refund": lambda channel: channel.refund(vectors.REFUND_ORDER),
+    "query_refund": lambda channel: channel.query_refund(vectors.REFUND_ORDER.refund_id),
+    "redirect_refund": lambda channel: channel.redirect_refund(vectors.TO_THE_BUYERS_CARD),
     "fetch_platform_keys": lambda channel: channel.fetch_platform_keys(),
 }
 

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +19,7 @@ from tests.channels import wechatpay_vectors as vectors
 from tongbao.channels.wechatpay import signing
 from tongbao.channels.wechatpay.account import certificate_key
 from tongbao.channels.wechatpay.signing import Sealed, TrustedKey
-from tongbao.kit.errors import Untrusted
+from tongbao.kit.errors import Rejected, Untrusted
 
 SIGNATURES = {vector["name"]: vector for vector in vectors.document("v3_signatures.json")["vectors"]}
 DERIVED = vectors.document("v3_derived.json")
@@ -124,6 +127,44 @@ def test_published_ciphertexts_open_and_changed_ones_do_not(vector: dict[str, An
         fields = {name: vector[name] for name in ("nonce", "associated_data", "ciphertext")} | change
         with pytest.raises(Untrusted, match="decryption_failed"):
             signing.unseal(cipher, Sealed(**cast("dict[str, str]", fields)))
+
+
+def decrypt(key: str, secret: str) -> str:
+    """As the platform does, by its documents: OAEP with SHA-1 in both places, an empty label."""
+    padding = OAEP(MGF1(SHA1()), SHA1(), None)
+    return vectors.private_key(key).decrypt(base64.b64decode(secret), padding).decode()
+
+
+@pytest.mark.parametrize("name", ["java-oaep", "go-oaep"])
+def test_what_we_encrypt_opens_as_published_secrets_do(name: str) -> None:
+    published = {vector["name"]: vector for vector in vectors.document("v3_sensitive_fields.json")["vectors"]}
+    vector = published[name]
+    key = vector["private_key"]
+    assert decrypt(key, vector["ciphertext"]) == vector["plaintext"]
+    for secret in (vector["plaintext"], "张三", "x" * 214):
+        ours = signing.encrypt(vectors.private_key(key).public_key(), secret)
+        assert decrypt(key, ours) == secret
+        assert ours != signing.encrypt(vectors.private_key(key).public_key(), secret)
+
+
+def test_a_secret_that_does_not_fit_their_key_is_rejected_and_not_quoted() -> None:
+    with pytest.raises(Rejected, match="unsupported") as caught:
+        signing.encrypt(CERTIFICATE.key, "长" * 72)
+    assert "长" not in str(caught.value)
+
+
+def test_secrets_are_sent_under_the_public_key_or_else_the_certificate_that_ends_last() -> None:
+    def ends(days: int) -> TrustedKey:
+        return TrustedKey(CERTIFICATE.key, vectors.NOW + timedelta(days=days))
+
+    certificates = {"old": ends(1), "new": ends(400), "ended": ends(-1)}
+    assert signing.newest_key(certificates, vectors.NOW)[0] == "new"
+    assert signing.newest_key({**certificates, vectors.PUBLIC_KEY_ID: TrustedKey(CERTIFICATE.key)}, vectors.NOW)[0] == (
+        vectors.PUBLIC_KEY_ID
+    )
+    for none in ({}, {"ended": ends(0)}):
+        with pytest.raises(Rejected, match="unsupported"):
+            signing.newest_key(none, vectors.NOW)
 
 
 BODY = vectors.notification()

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from tongbao import channels
-from tongbao.channels import Channel, Charge
+from tongbao.channels import Channel, Charge, Destination, Redirection, RefundOrder
 
 _FOLDER = Path(__file__).parent / "vectors" / "wechatpay"
 
@@ -123,6 +123,43 @@ TRANSACTION: dict[str, Any] = {
 }
 
 
+REFUND_ORDER = RefundOrder(
+    refund_id="rfd0000000000000000000000001",
+    attempt_id="att0000000000000000000000001",
+    amount=30,
+    payment_amount=100,
+    currency="CNY",
+    reason="少了一杯",
+    notify_url="https://pay.example.com/notify/wechatpay/acc1",
+)
+
+REFUND: dict[str, Any] = {
+    "refund_id": "50000000382019052709732678859",
+    "out_refund_no": "rfd0000000000000000000000001",
+    "transaction_id": "4200000000000000000000000001",
+    "out_trade_no": "att0000000000000000000000001",
+    "channel": "ORIGINAL",
+    "user_received_account": "招商银行信用卡0403",
+    "success_time": "2024-06-01T20:00:16+08:00",
+    "create_time": "2024-06-01T20:00:00+08:00",
+    "status": "SUCCESS",
+    "funds_account": "UNSETTLED",
+    "amount": {"total": 100, "refund": 30, "payer_total": 90, "payer_refund": 27, "currency": "CNY"},
+}
+
+REFUND_NOTICE: dict[str, Any] = {
+    "mchid": MERCHANT_NUMBER,
+    "refund_status": "SUCCESS",
+    **{name: REFUND[name] for name in ("refund_id", "out_refund_no", "transaction_id", "out_trade_no", "success_time")},
+    "user_received_account": "招商银行信用卡0403",
+    "amount": {"total": 100, "refund": 30, "payer_total": 90, "payer_refund": 27},
+}
+
+TO_THE_BUYERS_CARD = Redirection(
+    REFUND_ORDER.refund_id, REFUND["refund_id"], Destination.BUYER_CARD, "ICBC_DEBIT", "6222020200112233445", "张三"
+)
+
+
 def assert_signed_by_the_merchant(request: web.Request, body: bytes) -> None:
     """Check a request as the platform does: over its own raw target and the raw body."""
     scheme, _, pairs = request.headers["Authorization"].partition(" ")
@@ -134,6 +171,11 @@ def assert_signed_by_the_merchant(request: web.Request, body: bytes) -> None:
     lines = [request.method, request.raw_path, fields["timestamp"], fields["nonce_str"], body.decode(), ""]
     signature = base64.b64decode(fields["signature"])
     MERCHANT_KEY.public_key().verify(signature, "\n".join(lines).encode(), PKCS1v15(), SHA256())
+
+
+def refund_notification(**changes: Any) -> bytes:
+    """The body of a notification about a refund, in some way other than published."""
+    return notification(REFUND_NOTICE | changes, "REFUND.SUCCESS", "refund")
 
 
 def notification(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from standardwebhooks import Webhook
 
 from tests.town import JSAPI, Shop, shop, town
@@ -102,18 +100,3 @@ async def test_what_the_gateway_refuses_for_certain_fails_and_may_be_tried_again
     await shop.becomes(order["id"], "paid")
     assert len((await shop.read(order["id"]))["payments"]) == 2
     await shop.books_hold()
-
-
-async def test_a_payment_after_the_order_was_closed_is_surplus_and_shows(shop: Shop) -> None:
-    order = await shop.order(payment=JSAPI)
-    # The close that the gateway never heard of: here it is closed, there it is not.
-    await shop.db.fetch("UPDATE orders SET status = 'closed', expire_due_at = NULL WHERE order_id = $1", order["id"])
-    await shop.buyer_pays(order)
-    for _ in range(100):
-        (attempt,) = (await shop.read(order["id"]))["payments"]
-        if attempt["state"] == "surplus":
-            break
-        await asyncio.sleep(0.1)
-    assert (attempt["state"], attempt["reason"]) == ("surplus", "order_closed")
-    rows = await shop.db.fetch("SELECT credit_account FROM postings WHERE order_id = $1", order["id"])
-    assert [row["credit_account"] for row in rows] == ["surplus"]

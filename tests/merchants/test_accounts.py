@@ -13,6 +13,7 @@ from tongbao import merchants
 from tongbao.kit.db import Conflict, Db
 from tongbao.kit.errors import Refusal
 from tongbao.kit.sealing import SealBroken, Sealer, new_master_key, sealer_from_text
+from tongbao.kit.signals import Signals
 from tongbao.merchants import Account, Directory, Merchant
 
 CHANNEL = "wechatpay"
@@ -286,3 +287,27 @@ async def test_an_account_stays_with_its_merchant_number(
             )
         )
     assert (refused.value.code, refused.value.values["field"]) == ("invalid_account", "merchant number")
+
+
+async def test_what_becomes_of_late_payments_is_the_merchants_choice_and_comes_with_its_accounts(
+    db: Db, sealer: Sealer, merchant: Merchant, gateway: Gateway, directory: Directory
+) -> None:
+    account = await add_account(db, sealer, merchant, gateway.account_settings())
+    found, _ = await directory.account(account.account_id)
+    assert (merchant.late_payment, account.late_payment, found.late_payment) == ("return", "return", "return")
+    revived = await db.run(lambda tx: merchants.set_late_payment(tx, merchant.merchant_id, "revive"))
+    directory.forget()
+    found, _ = await directory.account(account.account_id)
+    assert (revived.late_payment, found.late_payment) == ("revive", "revive")
+    later = await add_account(db, sealer, merchant, gateway.account_settings())
+    assert [later.late_payment, (await merchants.get_merchant(db, merchant.merchant_id)).late_payment] == ["revive"] * 2
+    with pytest.raises(Refusal, match="unknown_merchant"):
+        await db.run(lambda tx: merchants.set_late_payment(tx, "mch" + "0" * 28, "revive"))
+
+
+async def test_a_server_hears_of_a_changed_policy(db: Db, merchant: Merchant, signals: Signals) -> None:
+    heard = asyncio.Event()
+    signals.listen("accounts", lambda _: heard.set())
+    await db.run(lambda tx: merchants.set_late_payment(tx, merchant.merchant_id, "revive"))
+    async with asyncio.timeout(10):
+        await heard.wait()

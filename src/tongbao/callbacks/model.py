@@ -7,6 +7,8 @@ from datetime import datetime
 
 from tongbao.payments import Decision
 from tongbao.payments import Verdict as PaymentVerdict
+from tongbao.refunds import Decision as RefundDecision
+from tongbao.refunds import Verdict as RefundVerdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,18 @@ def settled(decision: Decision) -> Verdict:
     return Verdict(decision.verdict.value, _APPLIED[decision.verdict], accepted=True)
 
 
+def refund_settled(decision: RefundDecision) -> Verdict:
+    """The verdict on a notice about a refund that was believed."""
+    if decision.verdict is RefundVerdict.MISMATCHED:
+        detail = f"it does not match the refund we asked for ({decision.reason}): nothing moved"
+        return Verdict("mismatched", detail, accepted=False)
+    if decision.verdict is RefundVerdict.UNKNOWN_REFUND:
+        return Verdict("unknown_refund", "we know no such refund on this account", accepted=False)
+    if decision.verdict is RefundVerdict.MOVED:
+        return Verdict(f"refund_{decision.state}", f"the refund is {decision.state}", accepted=True)
+    return Verdict(decision.verdict.value, "we knew this already: nothing moved", accepted=True)
+
+
 @dataclass(frozen=True, slots=True)
 class KeptNotice:
     """A notice as it is kept. Field names are the columns' names."""
@@ -65,3 +79,4 @@ class KeptNotice:
     verdict: str
     detail: str
     attempt_id: str | None
+    refund_id: str | None = None

@@ -10,10 +10,10 @@ from functools import partial
 import structlog
 from prometheus_client import Counter
 
-from tongbao import payments
+from tongbao import payments, refunds
 from tongbao.callbacks import store
-from tongbao.callbacks.model import KeptNotice, Verdict, refused, settled
-from tongbao.channels import Answer, Notice
+from tongbao.callbacks.model import KeptNotice, Verdict, refund_settled, refused, settled
+from tongbao.channels import Answer, Notice, RefundFact
 from tongbao.kit import clock, ids
 from tongbao.kit.db import Db, Tx
 from tongbao.kit.errors import ChannelError, Refusal
@@ -55,19 +55,33 @@ async def receive(
     return channel.acknowledge(verdict.accepted, verdict.detail)
 
 
-async def notices_of(db: Db, merchant_id: str, attempt_id: str) -> list[KeptNotice]:
-    """The notices about one attempt, oldest first."""
-    return await store.of_attempt(db, merchant_id, attempt_id)
+async def notices_of_order(db: Db, merchant_id: str, order_id: str) -> list[KeptNotice]:
+    """The notices about an order's payments and refunds, oldest first."""
+    return await store.of_order(db, merchant_id, order_id)
+
+
+async def get_notice(db: Db, merchant_id: str, notice_id: str) -> KeptNotice:
+    """A notice that came for a merchant's account. Raises Refusal `notice_not_found`."""
+    found = await store.notice(db, merchant_id, notice_id) if ids.is_id(notice_id, "ntc") else None
+    if found is None:
+        raise Refusal("notice_not_found", 404, notice_id=notice_id)
+    return found
 
 
 async def _settle(tx: Tx, account: Account, merchant_number: str, notice: Notice, keep: Callable[..., None]) -> Verdict:
+    attempt_id = refund_id = None
     if notice.fact is None:
-        verdict, attempt_id = Verdict("not_about_payments", f"a notice of kind {notice.kind}: kept", True), None
+        verdict = Verdict("not_about_payments", f"a notice of kind {notice.kind}: kept", True)
+    elif isinstance(notice.fact, RefundFact):
+        refund_outcome = await refunds.settle(tx, account, notice.fact)
+        verdict = refund_settled(refund_outcome.decision)
+        if refund := refund_outcome.refund:
+            attempt_id, refund_id = refund.attempt_id, refund.refund_id
     else:
         outcome = await payments.settle(tx, account, merchant_number, notice.fact)
         verdict = settled(outcome.decision)
         attempt_id = outcome.attempt.attempt_id if outcome.attempt else None
-    keep(tx, verdict, attempt_id)
+    keep(tx, verdict, attempt_id, refund_id)
     return verdict
 
 
@@ -80,13 +94,14 @@ async def _keep_refused(db: Db, account: Account, verdict: Verdict, keep: Callab
     _log.warning("notice refused", account_id=account.account_id, verdict=verdict.code)
     if count <= _KEPT_REFUSALS_A_MINUTE:
         async with db.tx() as tx:
-            keep(tx, verdict, None)
+            keep(tx, verdict)
 
 
 def _keep(
     tx: Tx,
     verdict: Verdict,
-    attempt_id: str | None,
+    attempt_id: str | None = None,
+    refund_id: str | None = None,
     *,
     account: Account,
     received_at: datetime,
@@ -109,5 +124,6 @@ def _keep(
         verdict.code,
         verdict.detail,
         attempt_id,
+        refund_id,
     )
     store.insert(tx, notice)

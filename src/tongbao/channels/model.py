@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from tongbao.kit.errors import Rejected
+from tongbao.kit.words import Words
 
 
 class PaymentState(enum.StrEnum):
@@ -74,14 +75,94 @@ class PaymentFact:
     payer: str | None = None
 
 
+class RefundState(enum.StrEnum):
+    """What a gateway can say of a refund. A word that a channel does not know becomes PENDING, with a warning.
+
+    ABNORMAL: the money could not reach the buyer (a card that is gone, say), and waits at the gateway for a decision.
+    """
+
+    PENDING = "pending"
+    SUCCEEDED = "succeeded"
+    CLOSED = "closed"
+    ABNORMAL = "abnormal"
+
+
+@dataclass(frozen=True, slots=True)
+class RefundOrder:
+    """Money that is to go back to the buyer of a payment.
+
+    `refund_id` is our number for it at the gateway: the idempotency key. The same order sent again refunds once, so it
+    must be the same in every field. `payment_amount` is the whole sum that the payment collected.
+    """
+
+    refund_id: str
+    attempt_id: str
+    amount: int
+    payment_amount: int
+    currency: str
+    reason: str
+    notify_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefundFact:
+    """A gateway's word about one refund, whichever way it came: answer, notice, query or bill.
+
+    Only `refund_id` and `state` are always there. `attempt_id`, `amount` and what else is there is compared, never
+    trusted. `merchant_number` is None where the gateway's answer does not repeat it (it was asked on our own account).
+    """
+
+    refund_id: str
+    state: RefundState
+    raw_state: str
+    merchant_number: str | None = None
+    attempt_id: str | None = None
+    amount: int | None = None
+    currency: str | None = None
+    gateway_refund_id: str | None = None
+    refunded_at: datetime | None = None
+
+
+class Destination(enum.StrEnum):
+    """Where an abnormal refund may be sent instead: another card of the buyer's, or back to the merchant's own."""
+
+    BUYER_CARD = "buyer_card"
+    MERCHANT_CARD = "merchant_card"
+
+
+@dataclass(frozen=True, slots=True)
+class Redirection:
+    """Where the money of an abnormal refund is to go. The last three are needed for a buyer's card, kept nowhere."""
+
+    refund_id: str
+    gateway_refund_id: str
+    to: Destination
+    bank_type: str | None = None
+    card_number: str | None = field(default=None, repr=False)
+    card_holder: str | None = field(default=None, repr=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Notice:
     """A verified, decrypted notification. `notice_id` is the gateway's own id of it; `fact` is None
-    for an event that says nothing about a payment."""
+    for an event that says nothing about a payment or a refund."""
 
     notice_id: str
     kind: str
-    fact: PaymentFact | None
+    fact: PaymentFact | RefundFact | None
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """Why a notice cannot be proven, or that it can.
+
+    `wrong` is one of `nothing`, `key`, `serial`, `time`, `body`, `account`; `finding` says what was seen and `cure`
+    what to do about it.
+    """
+
+    wrong: str
+    finding: Words
+    cure: Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +190,8 @@ class Channel(Protocol):
     name: str
     methods: frozenset[str]
     merchant_number: str
+    most_refunds: int
+    """How many refunds of one payment the gateway takes."""
 
     async def prepare(self, charge: Charge) -> Prepared:
         """Ask the gateway to be ready to collect. Twice with the same charge is harmless."""
@@ -135,6 +218,41 @@ class Channel(Protocol):
 
     def is_already_paid(self, error: Rejected) -> bool:
         """Whether a Rejected says that the payment has been paid already (so: query it)."""
+        ...
+
+    async def refund(self, order: RefundOrder) -> RefundFact:
+        """Send money back. Twice with the same order is harmless, so it is also how to ask again after an error.
+
+        A plain yes only says that the gateway took it on; its result comes later. What is Uncertain here includes being
+        turned away for asking too often (WeChat Pay v3, 5.4): it may have been taken on all the same.
+        """
+        ...
+
+    async def query_refund(self, refund_id: str) -> RefundFact:
+        """Ask what became of a refund. An unknown number is Rejected, recognised by `is_unknown_refund`."""
+        ...
+
+    async def redirect_refund(self, redirection: Redirection) -> RefundFact:
+        """Send an abnormal refund's money elsewhere. Raises Rejected(`unsupported`) where the gateway has no such
+        call, or where what a buyer's card needs is missing."""
+        ...
+
+    def is_unknown_refund(self, error: Rejected) -> bool:
+        """Whether a Rejected says that the gateway has never heard of this refund: up to now."""
+        ...
+
+    def is_no_for_now(self, error: Rejected) -> bool:
+        """Whether the gateway may say yes to the same refund later, once something is mended: the merchant's balance
+        is short, a permission is missing, our key is not known there. Any other certain no is for good."""
+        ...
+
+    def advice(self, code: str) -> Words | None:
+        """What to do about one of the gateway's error codes (or ours), where that can be said."""
+        ...
+
+    def diagnose(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> Diagnosis:
+        """Why `parse_notify` refuses this notice, or that it would not have when it came. Header names are lower-case.
+        Never raises."""
         ...
 
     async def fetch_platform_keys(self) -> tuple[PlatformKey, ...]:

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from tongbao.jobs.model import Chore
-from tongbao.jobs.service import only_one, run
+from tongbao.jobs.service import gather, only_one, run
 
-__all__ = ["Chore", "only_one", "run"]
+__all__ = ["Chore", "gather", "only_one", "run"]

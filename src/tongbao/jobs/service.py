@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Iterable
 from contextlib import asynccontextmanager, suppress
 
 import structlog
@@ -14,6 +14,7 @@ from tongbao.jobs.model import Chore
 from tongbao.kit.db import Db
 
 _LONGEST_BACKOFF_SECONDS = 60.0
+_AT_ONCE = 20
 
 LAST_RUN = Gauge("tongbao_job_last_run_timestamp_seconds", "When the chore last ended without failing", ["job"])
 HANDLED = Counter("tongbao_job_handled", "Things the chore has handled", ["job"])
@@ -31,6 +32,17 @@ async def run(chores: Iterable[Chore], stop: asyncio.Event) -> None:
         await stop.wait()
         for chore in chores:
             chore.wake()
+
+
+async def gather(acts: Iterable[Awaitable[None]]) -> None:
+    """Do all of these acts, a few at once."""
+    gate = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(act: Awaitable[None]) -> None:
+        async with gate:
+            await act
+
+    await asyncio.gather(*(one(act) for act in acts))
 
 
 @asynccontextmanager

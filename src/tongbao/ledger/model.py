@@ -9,6 +9,8 @@ MERCHANT = "merchant"
 """What we owe the merchant: its customers' paid orders."""
 SURPLUS = "surplus"
 """What we owe buyers back: second payments, and payments of closed orders."""
+REFUNDING = "refunding"
+"""What is on its way back to buyers."""
 
 
 def clearing(account_id: str) -> str:

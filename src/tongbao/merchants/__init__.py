@@ -10,10 +10,12 @@ from tongbao.merchants.service import (
     create_merchant,
     disable_account,
     enable_account,
+    get_merchant,
     list_accounts,
     list_apps,
     list_merchants,
     reseal,
+    set_late_payment,
     update_account,
     update_app,
 )
@@ -33,6 +35,7 @@ __all__ = [
     "disable_account",
     "enable_account",
     "forget_keys",
+    "get_merchant",
     "list_accounts",
     "list_apps",
     "list_keys",
@@ -40,6 +43,7 @@ __all__ = [
     "refresh_platform_keys",
     "reseal",
     "revoke_key",
+    "set_late_payment",
     "update_account",
     "update_app",
 ]

@@ -12,7 +12,7 @@ from tongbao.kit.db import Db, Tx
 from tongbao.kit.errors import Refusal
 from tongbao.merchants import store
 from tongbao.merchants.model import ApiKey, Principal
-from tongbao.merchants.service import check_merchant
+from tongbao.merchants.service import get_merchant
 
 _kept: Cache[tuple[str, str], ApiKey] = Cache()
 
@@ -22,7 +22,7 @@ async def create_key(tx: Tx, merchant_id: str, name: str, expires_at: datetime |
 
     Raises Refusal `unknown_merchant` or `invalid_name`.
     """
-    await check_merchant(tx, merchant_id)
+    await get_merchant(tx, merchant_id)
     if len(name) > 100 or not name.isprintable():
         raise Refusal("invalid_name", 400)
     key_id = ids.new("key")
@@ -45,7 +45,7 @@ async def revoke_key(tx: Tx, merchant_id: str, key_id: str) -> None:
 
 async def list_keys(db: Db, merchant_id: str) -> list[ApiKey]:
     """A merchant's keys, oldest first. Raises Refusal `unknown_merchant`."""
-    await check_merchant(db, merchant_id)
+    await get_merchant(db, merchant_id)
     return await store.keys(db, merchant_id)
 
 

@@ -10,11 +10,16 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Merchant:
-    """Someone we collect money for."""
+    """Someone we collect money for.
+
+    `late_payment` says what becomes of money that comes in after its order was closed: `return` it, or `revive` the
+    order.
+    """
 
     merchant_id: str
     name: str
     created_at: datetime
+    late_payment: str = "return"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,7 @@ class Account:
     `settings` is what anyone may read of its configuration; its optional `app_ids` names the only apps that may pay
     through it. A disabled account starts no payment, but what was started is still asked about and heard of.
     `platform_keys` are the gateway's certificates as we fetched them; `keys_due_at` is when we fetch them again.
+    `late_payment` is the merchant's, read with the account so that settling a payment needs no other query.
     """
 
     merchant_id: str
@@ -54,6 +60,7 @@ class Account:
     status: str
     version: int
     created_at: datetime
+    late_payment: str = "return"
 
     @property
     def seal_context(self) -> str:

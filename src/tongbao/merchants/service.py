@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import orjson
 
@@ -35,15 +35,28 @@ async def create_merchant(tx: Tx, name: str) -> Merchant:
     return merchant
 
 
-async def check_merchant(reader: Db | Tx, merchant_id: str) -> None:
-    """Raises Refusal `unknown_merchant` where there is none."""
-    if await store.merchant(reader, merchant_id) is None:
+async def get_merchant(reader: Db | Tx, merchant_id: str) -> Merchant:
+    """The merchant of that id. Raises Refusal `unknown_merchant`."""
+    merchant = await store.merchant(reader, merchant_id)
+    if merchant is None:
         raise Refusal("unknown_merchant", 404, merchant_id=merchant_id)
+    return merchant
 
 
 async def list_merchants(db: Db) -> list[Merchant]:
     """All merchants, oldest first."""
     return await store.merchants(db)
+
+
+async def set_late_payment(tx: Tx, merchant_id: str, policy: Literal["return", "revive"]) -> Merchant:
+    """Say what becomes of money that comes in after its order was closed. Servers follow within seconds.
+
+    Raises Refusal `unknown_merchant`.
+    """
+    merchant = replace(await get_merchant(tx, merchant_id), late_payment=policy)
+    store.set_late_payment(tx, merchant_id, policy)
+    tx.after_commit(_tell_servers)
+    return merchant
 
 
 # Apps -------------------------------------------------------------------------------------------------------------
@@ -57,7 +70,7 @@ async def add_app(
     Raises Refusal `unknown_merchant`, `unknown_host`, `invalid_app` (with `field` and `reason`), or `app_taken`: an app
     belongs to one merchant, and whose it is already is not told.
     """
-    await check_merchant(tx, merchant_id)
+    await get_merchant(tx, merchant_id)
     app = App(merchant_id, host, app_id, {}, b"", clock.now())
     app = _sealed_app(sealer, app, {**settings, "app_secret": secret})
     if await store.app_on_host(tx, host, app_id):
@@ -85,7 +98,7 @@ async def update_app(
 
 async def list_apps(db: Db, merchant_id: str) -> list[App]:
     """A merchant's apps. Raises Refusal `unknown_merchant`."""
-    await check_merchant(db, merchant_id)
+    await get_merchant(db, merchant_id)
     return await store.apps(db, merchant_id)
 
 
@@ -103,7 +116,7 @@ async def add_account(tx: Tx, sealer: Sealer, merchant_id: str, channel: str, se
     `settings` is what the channel takes, and optionally `app_ids`: the only apps that may pay through it.
     Raises Refusal `unknown_merchant`, `unknown_channel`, or `invalid_account` with `field` and `reason`.
     """
-    await check_merchant(tx, merchant_id)
+    merchant = await get_merchant(tx, merchant_id)
     account = Account(
         merchant_id=merchant_id,
         account_id=ids.new("acc"),
@@ -116,6 +129,7 @@ async def add_account(tx: Tx, sealer: Sealer, merchant_id: str, channel: str, se
         status="active",
         version=1,
         created_at=clock.now(),
+        late_payment=merchant.late_payment,
     )
     account = _sealed_account(sealer, account, settings)
     store.insert(tx, account)
@@ -151,7 +165,7 @@ async def enable_account(tx: Tx, merchant_id: str, account_id: str) -> Account:
 
 async def list_accounts(db: Db, merchant_id: str) -> list[Account]:
     """A merchant's accounts, oldest first. Raises Refusal `unknown_merchant`."""
-    await check_merchant(db, merchant_id)
+    await get_merchant(db, merchant_id)
     return await store.accounts(db, merchant_id)
 
 

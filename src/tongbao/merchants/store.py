@@ -12,14 +12,16 @@ from tongbao.merchants.model import Account, ApiKey, App, Merchant
 
 T = TypeVar("T", Merchant, App, Account, ApiKey)
 _TABLES = {Merchant: "merchants", App: "apps", Account: "accounts", ApiKey: "api_keys"}
+_POLICIES = "(SELECT merchant_id, late_payment FROM merchants) AS policies"
+_READ_FROM = _TABLES | {Account: f"accounts JOIN {_POLICIES} USING (merchant_id)"}
 
 
-def _columns(kind: type[T]) -> list[str]:
+def _columns(kind: type[Merchant | App | Account | ApiKey]) -> list[str]:
     return [field.name for field in fields(kind)]
 
 
 async def _all(reader: Db | Tx, kind: type[T], rest: str, *args: object) -> list[T]:
-    rows = await reader.fetch(f"SELECT {', '.join(_columns(kind))} FROM {_TABLES[kind]} {rest}", *args)
+    rows = await reader.fetch(f"SELECT {', '.join(_columns(kind))} FROM {_READ_FROM[kind]} {rest}", *args)
     return [kind(*row.values()) for row in rows]
 
 
@@ -29,7 +31,7 @@ async def _one(reader: Db | Tx, kind: type[T], rest: str, *args: object) -> T | 
 
 
 def insert(tx: Tx, thing: Merchant | App | Account | ApiKey) -> None:
-    names = [field.name for field in fields(thing)]
+    names = [name for name in _columns(type(thing)) if not (name == "late_payment" and isinstance(thing, Account))]
     values = ", ".join(f"${number}" for number in range(1, len(names) + 1))
     sql = f"INSERT INTO {_TABLES[type(thing)]} ({', '.join(names)}) VALUES ({values})"
     tx.write(sql, *(getattr(thing, name) for name in names), rows=1)
@@ -44,6 +46,10 @@ async def merchant(reader: Db | Tx, merchant_id: str) -> Merchant | None:
 
 async def merchants(db: Db) -> list[Merchant]:
     return await _all(db, Merchant, "ORDER BY merchant_id")
+
+
+def set_late_payment(tx: Tx, merchant_id: str, policy: str) -> None:
+    tx.write("UPDATE merchants SET late_payment = $2 WHERE merchant_id = $1", merchant_id, policy, rows=1)
 
 
 async def app_on_host(reader: Db | Tx, host: str, app_id: str) -> App | None:

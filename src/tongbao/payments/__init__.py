@@ -1,33 +1,44 @@
 """Orders, and the attempts to collect them."""
 
 from tongbao.payments.chase import chase_due, expire_due
-from tongbao.payments.model import Attempt, Choice, Draft, Opened, Order, OrderStatus, Payer, Started
-from tongbao.payments.rules import Decision, Verdict
+from tongbao.payments.model import Attempt, AttemptState, Choice, Draft, Opened, Order, OrderStatus, Payer, Started
+from tongbao.payments.rules import Decision, LatePayment, Resolution, Verdict
 from tongbao.payments.service import close, create_order, get_order, start
-from tongbao.payments.settling import Settled, settle
-from tongbao.payments.store import backlog
+from tongbao.payments.settling import SURPLUS_TOPIC, Settled, resolve_held, settle, surplus_key
+from tongbao.payments.store import attempt as find_attempt
+from tongbao.payments.store import attempts_to_return, backlog, change_refunded, take_back
 from tongbao.payments.views import attempt_view, order_view
 
 __all__ = [
+    "SURPLUS_TOPIC",
     "Attempt",
+    "AttemptState",
     "Choice",
     "Decision",
     "Draft",
+    "LatePayment",
     "Opened",
     "Order",
     "OrderStatus",
     "Payer",
+    "Resolution",
     "Settled",
     "Started",
     "Verdict",
     "attempt_view",
+    "attempts_to_return",
     "backlog",
+    "change_refunded",
     "chase_due",
     "close",
     "create_order",
     "expire_due",
+    "find_attempt",
     "get_order",
     "order_view",
+    "resolve_held",
     "settle",
     "start",
+    "surplus_key",
+    "take_back",
 ]

@@ -5,12 +5,11 @@ Both work on due times that were written with their cause, claim a row before th
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Iterable
 from datetime import timedelta
 
 import structlog
 
+from tongbao.jobs import gather
 from tongbao.kit import clock
 from tongbao.kit.db import Conflict, Db, Tx
 from tongbao.kit.errors import ChannelError, Refusal, Rejected
@@ -21,7 +20,6 @@ from tongbao.payments.service import close, close_at_gateway, get_order
 from tongbao.payments.settling import settle_answer
 
 _BATCH = 100
-_AT_ONCE = 20
 _EXPIRY_RETRY = timedelta(seconds=60)
 _log = structlog.get_logger()
 
@@ -29,7 +27,7 @@ _log = structlog.get_logger()
 async def chase_due(db: Db, directory: Directory) -> int:
     """Ask the gateways about every attempt whose time has come; returns how many were looked at."""
     due = await store.attempts_to_ask(db, clock.now(), _BATCH)
-    await _all(_ask(db, directory, merchant_id, attempt_id) for merchant_id, attempt_id in due)
+    await gather(_ask(db, directory, merchant_id, attempt_id) for merchant_id, attempt_id in due)
     return len(due)
 
 
@@ -45,7 +43,7 @@ async def _ask(db: Db, directory: Directory, merchant_id: str, attempt_id: str) 
         if await _close_leftover(db, directory, attempt):
             return
         account, channel = await directory.account(attempt.account_id)
-        settled = await settle_answer(db, account, channel, attempt_id)
+        settled = await settle_answer(db, account, channel, attempt)
         _log.info("chase", attempt_id=attempt_id, asked=attempt.asked + 1, verdict=settled.decision.verdict)
     except Rejected as error:
         # The gateway has never heard of it: the prepare was lost, or is yet to come. Expiry closes it in the end.
@@ -100,16 +98,5 @@ async def expire_due(db: Db, directory: Directory) -> int:
         except Conflict:
             continue
         claimed.append((merchant_id, order_id))
-    await _all(expire(*each) for each in claimed)
+    await gather(expire(*each) for each in claimed)
     return len(due)
-
-
-async def _all(acts: Iterable[Awaitable[None]]) -> None:
-    """Run them all, twenty at once."""
-    gate = asyncio.Semaphore(_AT_ONCE)
-
-    async def one(act: Awaitable[None]) -> None:
-        async with gate:
-            await act
-
-    await asyncio.gather(*(one(act) for act in acts))

@@ -13,7 +13,8 @@ import orjson
 
 
 class OrderStatus(enum.StrEnum):
-    """An order is open until it is paid or closed; both are final."""
+    """An order is open until it is paid or closed. Paid is final; a closed one can still be paid where its merchant's
+    policy is to revive it, or a person decides so."""
 
     OPEN = "open"
     PAID = "paid"
@@ -140,6 +141,19 @@ class Attempt:
     paid_at: datetime | None
     ask_at: datetime | None
     asked: int
+    received_amount: int | None = None
+    refunded: int = 0
+    return_at: datetime | None = None
+
+    @property
+    def collected(self) -> int:
+        """What the gateway collected, once it did: what was asked for, unless it said otherwise."""
+        return self.amount if self.received_amount is None else self.received_amount
+
+    @property
+    def refundable(self) -> int:
+        """What can still go back."""
+        return self.collected - self.refunded
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +167,11 @@ class Payer:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """How it shall be paid."""
+    """How it shall be paid. `fresh`: by a new attempt, though an open one could be gone on with."""
 
     channel: str
     method: str
+    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)

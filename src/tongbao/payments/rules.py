@@ -12,6 +12,9 @@ from tongbao.payments.model import MOVES, OPEN_STATES, Attempt, AttemptState, Ch
 
 _ASK_AFTER_SECONDS = (5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
 _TOKEN_MARGIN = timedelta(seconds=30)
+_OURS = frozenset({"wrong_amount", "wrong_app"})
+"""Mismatches in which the money came to our account all the same."""
+DISMISSED = "dismissed"
 
 
 class Verdict(enum.StrEnum):
@@ -27,6 +30,25 @@ class Verdict(enum.StrEnum):
     UNKNOWN_PAYMENT = "unknown_payment"
 
 
+class LatePayment(enum.StrEnum):
+    """What a merchant wants done with money that comes in after its order was closed."""
+
+    RETURN = "return"
+    REVIVE = "revive"
+
+
+class Resolution(enum.StrEnum):
+    """What a person can decide about a held payment.
+
+    accept: the order is paid, with what came in · return: what came in goes back to the buyer ·
+    dismiss: it is not our money, and nothing moves.
+    """
+
+    ACCEPT = "accept"
+    RETURN = "return"
+    DISMISS = "dismiss"
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """A verdict, and a code for why where it needs one."""
@@ -35,7 +57,9 @@ class Decision:
     reason: str | None = None
 
 
-def decide(attempt: Attempt, order: Order, fact: PaymentFact, merchant_number: str) -> Decision:
+def decide(
+    attempt: Attempt, order: Order, fact: PaymentFact, merchant_number: str, late_payment: str = LatePayment.RETURN
+) -> Decision:
     """What a gateway's word about an attempt comes to: the one place where that is decided.
 
     `merchant_number` is our own number at that gateway; a fact about anybody else's money is held.
@@ -47,15 +71,41 @@ def decide(attempt: Attempt, order: Order, fact: PaymentFact, merchant_number: s
     if attempt.state in (AttemptState.SUCCEEDED, AttemptState.SURPLUS):
         return Decision(Verdict.REPEATED)
     mismatch = _mismatch(attempt, fact, merchant_number)
-    if mismatch and attempt.state == AttemptState.HELD:
+    if mismatch and (attempt.state == AttemptState.HELD or attempt.reason == DISMISSED):
         return Decision(Verdict.REPEATED, mismatch)
     if mismatch:
         return Decision(Verdict.HELD, mismatch)
     if order.status == OrderStatus.PAID:
         return Decision(Verdict.SURPLUS, "order_already_paid")
-    if order.status == OrderStatus.CLOSED:
+    if order.status == OrderStatus.CLOSED and late_payment != LatePayment.REVIVE:
         return Decision(Verdict.SURPLUS, "order_closed")
-    return Decision(Verdict.SUCCEEDED)
+    return Decision(Verdict.SUCCEEDED, "revived" if order.status == OrderStatus.CLOSED else None)
+
+
+def resolutions(attempt: Attempt, order: Order) -> tuple[Resolution, ...]:
+    """What a person can decide about a held payment. Money that is not in our account can only be dismissed."""
+    if attempt.reason not in _OURS or attempt.received_amount is None:
+        return (Resolution.DISMISS,)
+    if order.status == OrderStatus.PAID:
+        return (Resolution.RETURN, Resolution.DISMISS)
+    return (Resolution.ACCEPT, Resolution.RETURN, Resolution.DISMISS)
+
+
+def resolve(attempt: Attempt, order: Order, resolution: str) -> Decision:
+    """A person's decision about a held payment.
+
+    Raises Refusal: `payment_not_held` (409), `unknown_resolution` (422, with the `resolutions` there are).
+    """
+    if attempt.state != AttemptState.HELD:
+        raise Refusal("payment_not_held", 409, state=attempt.state)
+    possible = resolutions(attempt, order)
+    if resolution not in possible:
+        raise Refusal("unknown_resolution", 422, resolutions=", ".join(possible))
+    return {
+        Resolution.ACCEPT: Decision(Verdict.SUCCEEDED, "accepted"),
+        Resolution.RETURN: Decision(Verdict.SURPLUS, "returned"),
+        Resolution.DISMISS: Decision(Verdict.FAILED, DISMISSED),
+    }[Resolution(resolution)]
 
 
 def _not_paid(attempt: Attempt, verdict: Verdict, raw_state: str) -> Decision:
@@ -89,6 +139,8 @@ def check_payable(order: Order, now: datetime) -> None:
 
 def attempt_to_resume(attempts: tuple[Attempt, ...], choice: Choice, payer: Payer | None) -> Attempt | None:
     """An open attempt of the same kind by the same payer: a double tap continues it, it does not make another."""
+    if choice.fresh:
+        return None
     for attempt in attempts:
         same_way = (attempt.channel, attempt.method) == (choice.channel, choice.method)
         same_payer = payer is None or (attempt.payer, attempt.app_id) == (payer.subject, payer.app_id)

@@ -26,7 +26,7 @@ from tongbao.payments.model import (
     Payer,
     Started,
 )
-from tongbao.payments.settling import settle_answer
+from tongbao.payments.settling import note_call, settle_answer
 from tongbao.payments.views import attempt_view, order_view
 
 
@@ -81,10 +81,11 @@ async def start(
 ) -> Started:
     """Make an order payable by one channel and method, and give what the host's pay function takes.
 
-    An open attempt of the same kind by the same payer is continued, so a double tap makes one attempt. Raises Refusal:
-    `order_not_found`, `order_paid`, `order_closed`, `order_expired`, `unknown_channel`, `unknown_method`,
-    `payer_needed`; `payment_rejected` (422, the gateway's certain no, with its code), `channel_unavailable` or
-    `channel_uncertain` (503: ask again, the same attempt goes on).
+    An open attempt of the same kind by the same payer is continued, so a double tap makes one attempt, unless the
+    choice is for a fresh one: should both be paid, the second goes back by itself. Raises Refusal: `order_not_found`,
+    `order_paid`, `order_closed`, `order_expired`, `unknown_channel`, `unknown_method`, `payer_needed`;
+    `payment_rejected` (422, the gateway's certain no, with its code), `channel_unavailable` or `channel_uncertain`
+    (503: ask again, the same attempt goes on).
     """
     account, channel = await directory.channel_for(merchant_id, choice.channel, _app_of(payer))
 
@@ -165,17 +166,19 @@ async def close_at_gateway(db: Db, directory: Directory, attempt: Attempt) -> No
     account, channel = await directory.account(attempt.account_id)
     try:
         await channel.close(attempt.attempt_id)
-    except Rejected as error:
+    except ChannelError as error:
+        await note_call(db, attempt, "close", error)
+        if not isinstance(error, Rejected):
+            raise _unanswered(error) from error
         if channel.is_unknown_payment(error):
             return
         if not channel.is_already_paid(error):
             raise Refusal("close_rejected", 409, channel_code=error.code, channel_message=error.message) from error
-        await settle_answer(db, account, channel, attempt.attempt_id)
+        await settle_answer(db, account, channel, attempt)
         order, _ = await get_order(db, attempt.merchant_id, attempt.order_id)
         code = "order_paid" if order.status == OrderStatus.PAID else "payment_held"
         raise Refusal(code, 409, order_id=attempt.order_id) from error
-    except ChannelError as error:
-        raise _unanswered(error) from error
+    await note_call(db, attempt, "close")
 
 
 def _new_order(draft: Draft) -> Order:
@@ -266,11 +269,12 @@ async def _make_payable(
         return Started(attempt, channel.client_params(charge, Prepared(attempt.token, attempt.token_until)))
     try:
         prepared = await channel.prepare(charge)
-    except Rejected as error:
+    except ChannelError as error:
+        await note_call(db, attempt, "prepare", error)
+        if not isinstance(error, Rejected):
+            raise _unanswered(error) from error
         await _not_prepared(db, account, channel, attempt, error)
         raise Refusal("payment_rejected", 422, channel_code=error.code, channel_message=error.message) from error
-    except ChannelError as error:
-        raise _unanswered(error) from error
     try:
         async with db.tx() as tx:
             store.mark_prepared(tx, attempt, prepared.token, prepared.usable_until, clock.now())
@@ -283,7 +287,7 @@ async def _make_payable(
 async def _not_prepared(db: Db, account: Account, channel: Channel, attempt: Attempt, error: Rejected) -> None:
     """The gateway's certain no. It may be that the payment has been made already: then that is what is settled."""
     if channel.is_already_paid(error):
-        await settle_answer(db, account, channel, attempt.attempt_id)
+        await settle_answer(db, account, channel, attempt)
         raise Refusal("order_paid", 409, order_id=attempt.order_id) from error
 
     async def remember(tx: Tx) -> None:

@@ -1,20 +1,24 @@
-"""The one door for a gateway's word about a payment, whichever way it came."""
+"""The one door for a gateway's word about a payment, whichever way it came; and for a person's, about a held one."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
-from tongbao import ledger, webhooks
+from tongbao import cases, journal, ledger, webhooks
 from tongbao.channels import Channel, PaymentFact
 from tongbao.kit import clock, ids, signals
 from tongbao.kit.db import Db, Tx
+from tongbao.kit.errors import ChannelError
 from tongbao.merchants import Account
 from tongbao.payments import rules, store
 from tongbao.payments.model import Attempt, AttemptState, Order, OrderStatus
 from tongbao.payments.rules import Decision, Verdict
 from tongbao.payments.views import attempt_view, order_view
+
+SURPLUS_TOPIC = "surplus"
+"""The signal that money is to be sent back."""
 
 _EVENT_TYPES = {
     Verdict.SUCCEEDED: "order.paid",
@@ -23,6 +27,8 @@ _EVENT_TYPES = {
     Verdict.FAILED: "payment.failed",
     Verdict.CLOSED: "payment.closed",
 }
+_SURPLUS_DUE = timedelta(hours=24)
+_HELD_DUE = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +40,7 @@ class Settled:
 
 
 async def settle(tx: Tx, account: Account, merchant_number: str, fact: PaymentFact) -> Settled:
-    """Decide on a gateway's word and write all that follows from it: attempt, order, posting, event.
+    """Decide on a gateway's word and write all that follows from it: attempt, order, posting, event, case.
 
     Twice is harmless: the second time the attempt has moved, and the verdict is `repeated`. `merchant_number` is our
     own number at the gateway that `account` belongs to.
@@ -43,24 +49,55 @@ async def settle(tx: Tx, account: Account, merchant_number: str, fact: PaymentFa
     if found is None or found[1].account_id != account.account_id:
         return Settled(Decision(Verdict.UNKNOWN_PAYMENT), None)
     order, attempt = found
-    decision = rules.decide(attempt, order, fact, merchant_number)
+    decision = rules.decide(attempt, order, fact, merchant_number, account.late_payment)
     if decision.verdict in _EVENT_TYPES:
-        _write(tx, order, attempt, decision, fact)
+        moved = replace(
+            attempt,
+            transaction_id=fact.transaction_id or attempt.transaction_id,
+            paid_at=fact.paid_at or attempt.paid_at,
+            received_amount=fact.amount if decision.verdict is Verdict.HELD else None,
+        )
+        _write(tx, order, attempt, moved, decision, by="the gateway", note="it confirmed what we asked for")
     return Settled(decision, attempt)
 
 
-def _write(tx: Tx, order: Order, attempt: Attempt, decision: Decision, fact: PaymentFact) -> None:
+async def resolve_held(tx: Tx, merchant_id: str, attempt_id: str, resolution: str, by: str, note: str) -> None:
+    """Write what a person decided about a held payment, and all that follows from it; its case is closed with it.
+
+    Raises Refusal: `payment_not_held` (409: the gateway or somebody else was faster), `unknown_resolution` (422).
+    """
+    found = await store.attempt(tx, merchant_id, attempt_id)
+    assert found is not None, "a case is of an attempt that is there"
+    order, attempt = found
+    decision = rules.resolve(attempt, order, resolution)
+    moved = attempt if decision.verdict is not Verdict.FAILED else replace(attempt, received_amount=None)
+    _write(tx, order, attempt, moved, decision, by=by, note=note, resolution=resolution)
+
+
+def _write(
+    tx: Tx,
+    order: Order,
+    attempt: Attempt,
+    moved: Attempt,
+    decision: Decision,
+    *,
+    by: str,
+    note: str,
+    resolution: str = "confirmed",
+) -> None:
     now = clock.now()
     verdict = decision.verdict
+    if attempt.state == AttemptState.HELD:
+        cases.close_by_key(tx, attempt.merchant_id, _held_key(attempt), by=by, resolution=resolution, note=note, at=now)
     moved = replace(
-        attempt,
+        moved,
         state=AttemptState(verdict.value),
+        version=attempt.version + 1,
         reason=decision.reason,
         settled_at=now,
         # A held attempt is asked about on: a later word of the gateway that matches resolves it.
         ask_at=rules.next_ask_at(attempt.asked, now) if verdict is Verdict.HELD else None,
-        transaction_id=fact.transaction_id or attempt.transaction_id,
-        paid_at=fact.paid_at or attempt.paid_at,
+        return_at=now if verdict is Verdict.SURPLUS else None,
     )
     store.move_attempt(
         tx,
@@ -71,6 +108,8 @@ def _write(tx: Tx, order: Order, attempt: Attempt, decision: Decision, fact: Pay
         ask_at=moved.ask_at,
         transaction_id=moved.transaction_id,
         paid_at=moved.paid_at,
+        received_amount=moved.received_amount,
+        return_at=moved.return_at,
     )
     if verdict is Verdict.SUCCEEDED:
         paid_at = moved.paid_at or now
@@ -78,8 +117,44 @@ def _write(tx: Tx, order: Order, attempt: Attempt, decision: Decision, fact: Pay
         store.mark_paid(tx, order, attempt.attempt_id, paid_at)
     if verdict in (Verdict.SUCCEEDED, Verdict.SURPLUS):
         _post(tx, moved, ledger.MERCHANT if verdict is Verdict.SUCCEEDED else ledger.SURPLUS, now)
+    if verdict in (Verdict.SURPLUS, Verdict.HELD):
+        _open_case(tx, order, moved, verdict, now)
     _publish(tx, order, moved, attempt.version, _EVENT_TYPES[verdict], now)
     tx.after_commit(partial(signals.send, "order", order.order_id))
+
+
+def _held_key(held: Attempt) -> str:
+    """An attempt that was dismissed can be held again, so the key names the version that is held."""
+    return f"payment_held:{held.attempt_id}:{held.version}"
+
+
+def surplus_key(attempt_id: str) -> str:
+    """The key of a surplus payment's case."""
+    return f"payment_surplus:{attempt_id}"
+
+
+def _open_case(tx: Tx, order: Order, moved: Attempt, verdict: Verdict, now: datetime) -> None:
+    is_held = verdict is Verdict.HELD
+    cases.open_case(
+        tx,
+        merchant_id=order.merchant_id,
+        kind="payment_held" if is_held else "payment_surplus",
+        key=_held_key(moved) if is_held else surplus_key(moved.attempt_id),
+        order_id=order.order_id,
+        attempt_id=moved.attempt_id,
+        detail={
+            "reason": moved.reason,
+            "asked_amount": moved.amount,
+            "received_amount": moved.received_amount if is_held else moved.collected,
+            "currency": moved.currency,
+            "transaction_id": moved.transaction_id,
+            "order_status": order.status,
+        },
+        at=now,
+        due_in=_HELD_DUE if is_held else _SURPLUS_DUE,
+    )
+    if not is_held:
+        tx.after_commit(partial(signals.send, SURPLUS_TOPIC))
 
 
 def _post(tx: Tx, attempt: Attempt, credit_account: str, now: datetime) -> None:
@@ -92,7 +167,7 @@ def _post(tx: Tx, attempt: Attempt, credit_account: str, now: datetime) -> None:
             key=f"payment:{attempt.attempt_id}",
             debit_account=ledger.clearing(attempt.account_id),
             credit_account=credit_account,
-            amount=attempt.amount,
+            amount=attempt.collected,
             currency=attempt.currency,
             order_id=attempt.order_id,
             attempt_id=attempt.attempt_id,
@@ -116,7 +191,42 @@ def _publish(tx: Tx, order: Order, attempt: Attempt, version: int, event_type: s
     )
 
 
-async def settle_answer(db: Db, account: Account, channel: Channel, attempt_id: str) -> Settled:
-    """Ask the gateway about one payment and settle what it says. Raises the channel's errors."""
-    fact = await channel.query(attempt_id)
-    return await db.run(lambda tx: settle(tx, account, channel.merchant_number, fact))
+async def settle_answer(db: Db, account: Account, channel: Channel, attempt: Attempt) -> Settled:
+    """Ask the gateway about one payment and settle what it says. Raises the channel's errors, noted in the journal."""
+    asked_at = clock.now()
+    try:
+        fact = await channel.query(attempt.attempt_id)
+    except ChannelError as error:
+        await note_call(db, attempt, "query", error)
+        raise
+
+    async def remember(tx: Tx) -> Settled:
+        settled = await settle(tx, account, channel.merchant_number, fact)
+        _note(tx, attempt, "query", "answered", fact.raw_state, "", asked_at)
+        return settled
+
+    return await db.run(remember)
+
+
+async def note_call(db: Db, attempt: Attempt, verb: str, error: ChannelError | None = None) -> None:
+    """Write down a call about an attempt that changed nothing here: it was refused or not answered, or said no more
+    than that it was done."""
+    outcome, code, detail = "answered", "done", ""
+    if error:
+        outcome, code, detail = journal.outcome_of(error), error.code, error.message
+    async with db.tx() as tx:
+        _note(tx, attempt, verb, outcome, code, detail, clock.now())
+
+
+def _note(tx: Tx, attempt: Attempt, verb: str, outcome: str, code: str, detail: str, at: datetime) -> None:
+    journal.note(
+        tx,
+        merchant_id=attempt.merchant_id,
+        order_id=attempt.order_id,
+        attempt_id=attempt.attempt_id,
+        verb=verb,
+        outcome=outcome,
+        code=code,
+        detail=detail,
+        at=at,
+    )

@@ -150,12 +150,14 @@ def move_attempt(
     ask_at: datetime | None = None,
     transaction_id: str | None = None,
     paid_at: datetime | None = None,
+    received_amount: int | None = None,
+    return_at: datetime | None = None,
 ) -> None:
     tx.write(
         """
         UPDATE attempts SET state = $4, reason = $5, settled_at = $6, ask_at = $7,
                             transaction_id = coalesce($8, transaction_id), paid_at = coalesce($9, paid_at),
-                            version = version + 1
+                            received_amount = $10, return_at = $11, version = version + 1
         WHERE merchant_id = $1 AND attempt_id = $2 AND version = $3
         """,
         attempt.merchant_id,
@@ -167,6 +169,44 @@ def move_attempt(
         ask_at,
         transaction_id,
         paid_at,
+        received_amount,
+        return_at,
+        rows=1,
+    )
+
+
+async def attempts_to_return(db: Db, now: datetime, limit: int) -> list[tuple[str, str]]:
+    rows = await db.fetch(
+        "SELECT merchant_id, attempt_id FROM attempts WHERE return_at <= $1 ORDER BY return_at LIMIT $2", now, limit
+    )
+    return [(row["merchant_id"], row["attempt_id"]) for row in rows]
+
+
+def take_back(tx: Tx, attempt: Attempt, amount: int) -> None:
+    """Set money of a payment aside for a refund: never more than it collected, whoever asks at the same time.
+
+    Relative, and without the version: of two at once the second waits for the first and then sees what is left.
+    """
+    tx.write(
+        """
+        UPDATE attempts SET refunded = refunded + $3, return_at = NULL
+        WHERE merchant_id = $1 AND attempt_id = $2 AND state IN ('succeeded', 'surplus')
+          AND refunded + $3 <= coalesce(received_amount, amount)
+        """,
+        attempt.merchant_id,
+        attempt.attempt_id,
+        amount,
+        rows=1,
+    )
+
+
+def change_refunded(tx: Tx, merchant_id: str, attempt_id: str, amount: int) -> None:
+    """A refund did not go back after all (a negative amount), or did although we had given it up."""
+    tx.write(
+        "UPDATE attempts SET refunded = refunded + $3 WHERE merchant_id = $1 AND attempt_id = $2",
+        merchant_id,
+        attempt_id,
+        amount,
         rows=1,
     )
 
@@ -217,12 +257,14 @@ def plan_expiry(tx: Tx, merchant_id: str, order_id: str, due_at: datetime, again
     )
 
 
-async def backlog(db: Db, now: datetime) -> Row | None:
-    """How much waits: attempts to ask about and orders to expire, due now."""
-    return await db.fetch_row(
+async def backlog(db: Db, now: datetime) -> dict[str, tuple[int, float]]:
+    """What is due and waits, by kind: how many, and for how many seconds the oldest has waited."""
+    rows = await db.fetch(
         """
-        SELECT (SELECT count(*) FROM attempts WHERE ask_at <= $1) AS chase,
-               (SELECT count(*) FROM orders WHERE expire_due_at <= $1) AS expiry
+        SELECT 'chase' AS kind, count(*) AS n, min(ask_at) AS since FROM attempts WHERE ask_at <= $1
+        UNION ALL SELECT 'expiry', count(*), min(expire_due_at) FROM orders WHERE expire_due_at <= $1
+        UNION ALL SELECT 'surplus', count(*), min(return_at) FROM attempts WHERE return_at <= $1
         """,
         now,
     )
+    return {row["kind"]: (row["n"], (now - row["since"]).total_seconds() if row["since"] else 0.0) for row in rows}

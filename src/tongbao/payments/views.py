@@ -30,6 +30,7 @@ def order_view(order: Order, attempts: Sequence[Attempt]) -> dict[str, Any]:
         "paid_at": _time(order.paid_at),
         "closed_at": _time(order.closed_at),
         "close_reason": order.close_reason,
+        "refunded": sum(each.refunded for each in attempts if each.attempt_id == order.paid_attempt_id),
         "payments": [attempt_view(attempt) for attempt in attempts],
     }
 
@@ -45,6 +46,7 @@ def attempt_view(attempt: Attempt) -> dict[str, Any]:
         "reason": attempt.reason,
         "amount": attempt.amount,
         "currency": attempt.currency,
+        "refunded": attempt.refunded,
         "transaction_id": attempt.transaction_id,
         "created_at": _time(attempt.created_at),
         "paid_at": _time(attempt.paid_at),

@@ -41,9 +41,12 @@ def _of(query: str) -> Check:
 _CHECKS: tuple[tuple[int, str, Check], ...] = (
     (1, "postings sum to zero per currency", _of(store.UNBALANCED)),
     (2, "an order is paid at most once, by the attempt it names", _of(store.PAID_WRONGLY)),
+    (3, "refunds never exceed what was paid, and are counted right", _of(store.REFUNDED_WRONGLY)),
+    (4, "what is refunded is posted, step by step, to the fen", _of(store.REFUND_POSTED_WRONGLY)),
     (4, "what succeeded is posted, once, to the fen", _of(store.POSTED_WRONGLY)),
     (4, "nothing comes from nowhere: each posting has its attempt, each delivery its event", _of(store.FROM_NOTHING)),
     (6, "states agree with each other, and what is open is chased", _of(store.MOVED_WRONGLY)),
+    (6, "what is out of the ordinary has its open case, and only that", _of(store.UNATTENDED)),
     (7, "every change has exactly one event", _of(store.TOLD_WRONGLY)),
     (10, "the seals verify", ledger.check_seals),
 )

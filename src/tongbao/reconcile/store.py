@@ -23,23 +23,58 @@ PAID_WRONGLY = """
 """
 
 POSTED_WRONGLY = """
-    SELECT 'attempt ' || a.attempt_id || ' is ' || a.state || ' of ' || a.amount || ' fen, posted: '
-           || coalesce(sum(p.amount)::text, 'nothing') AS wrong
-    FROM attempts a LEFT JOIN postings p USING (merchant_id, attempt_id)
+    SELECT 'attempt ' || a.attempt_id || ' is ' || a.state || ' of ' || coalesce(a.received_amount, a.amount)
+           || ' fen, posted: ' || coalesce(sum(p.amount)::text, 'nothing') AS wrong
+    FROM attempts a LEFT JOIN postings p
+      ON p.merchant_id = a.merchant_id AND p.attempt_id = a.attempt_id AND p.key LIKE 'payment:%'
     WHERE a.merchant_id = $1
-    GROUP BY a.merchant_id, a.attempt_id, a.state, a.amount
-    HAVING coalesce(sum(p.amount), 0) <> CASE WHEN a.state IN ('succeeded', 'surplus') THEN a.amount ELSE 0 END
+    GROUP BY a.merchant_id, a.attempt_id, a.state, a.amount, a.received_amount
+    HAVING coalesce(sum(p.amount), 0)
+        <> CASE WHEN a.state IN ('succeeded', 'surplus') THEN coalesce(a.received_amount, a.amount) ELSE 0 END
     UNION ALL
     SELECT 'posting ' || posting_id || ' moves from ' || debit_account || ' to ' || credit_account || ' for attempt '
            || attempt_id || ', which is ' || state
     FROM postings p JOIN attempts a USING (merchant_id, attempt_id)
-    WHERE p.merchant_id = $1
+    WHERE p.merchant_id = $1 AND p.key LIKE 'payment:%'
       AND (debit_account <> 'clearing:' || account_id
            OR credit_account <> CASE state WHEN 'succeeded' THEN 'merchant' ELSE 'surplus' END)
     UNION ALL
     SELECT 'order ' || o.order_id || ' of ' || o.amount || ' fen was paid by an attempt of ' || a.amount
     FROM orders o JOIN attempts a ON a.merchant_id = o.merchant_id AND a.attempt_id = o.paid_attempt_id
     WHERE o.merchant_id = $1 AND (o.amount, o.currency) <> (a.amount, a.currency)
+"""
+
+REFUNDED_WRONGLY = """
+    SELECT 'attempt ' || a.attempt_id || ' (' || a.state || ') collected ' || coalesce(a.received_amount, a.amount)
+           || ' fen, counts ' || a.refunded || ' as given back, and has refunds of ' || coalesce(sum(r.amount), 0)
+           AS wrong
+    FROM attempts a LEFT JOIN refunds r
+      ON r.merchant_id = a.merchant_id AND r.attempt_id = a.attempt_id AND r.state <> 'closed'
+    WHERE a.merchant_id = $1
+    GROUP BY a.merchant_id, a.attempt_id, a.state, a.amount, a.received_amount, a.refunded
+    HAVING a.refunded <> coalesce(sum(r.amount), 0)
+        OR a.refunded
+           > CASE WHEN a.state IN ('succeeded', 'surplus') THEN coalesce(a.received_amount, a.amount) ELSE 0 END
+"""
+
+# What a refund's postings must come to: out of what we owed, into what is on its way, at the end out of the gateway.
+REFUND_POSTED_WRONGLY = """
+    WITH moved AS (
+        SELECT r.refund_id, r.state, r.state_reason, r.amount,
+               coalesce(sum(p.amount) FILTER (WHERE p.debit_account = owed), 0)
+                 - coalesce(sum(p.amount) FILTER (WHERE p.credit_account = owed), 0) AS taken,
+               coalesce(sum(p.amount) FILTER (WHERE p.credit_account = 'clearing:' || r.account_id), 0) AS gone
+        FROM (SELECT *, CASE origin WHEN 'surplus' THEN 'surplus' ELSE 'merchant' END AS owed
+              FROM refunds WHERE merchant_id = $1) r
+        LEFT JOIN postings p
+          ON p.merchant_id = r.merchant_id AND p.order_id = r.order_id AND p.key LIKE 'refund:' || r.refund_id || ':%'
+        GROUP BY r.refund_id, r.state, r.state_reason, r.amount
+    )
+    SELECT 'refund ' || refund_id || ' of ' || amount || ' fen is ' || state || ', and ' || taken
+           || ' were taken from what we owe, ' || gone || ' left the gateway' AS wrong
+    FROM moved
+    WHERE taken <> CASE WHEN state = 'closed' OR state_reason = 'handled_outside' THEN 0 ELSE amount END
+       OR gone <> CASE state WHEN 'succeeded' THEN amount ELSE 0 END
 """
 
 MOVED_WRONGLY = """
@@ -56,6 +91,42 @@ MOVED_WRONGLY = """
     SELECT 'order ' || o.order_id || ' is ' || o.status || ' and attempt ' || a.attempt_id || ' of it is open'
     FROM orders o JOIN attempts a USING (merchant_id, order_id)
     WHERE o.merchant_id = $1 AND o.status = 'closed' AND a.state IN ('created', 'pending')
+    UNION ALL
+    SELECT 'refund ' || refund_id || ' is ' || state || CASE WHEN ask_at IS NULL THEN ' and nobody will ask about it'
+           ELSE ' and still to be asked about' END
+    FROM refunds
+    WHERE merchant_id = $1 AND (ask_at IS NULL) <> (state IN ('succeeded', 'closed')
+          OR state = 'abnormal' AND state_reason IS NOT DISTINCT FROM 'handled_outside')
+    UNION ALL
+    SELECT 'attempt ' || attempt_id || ' is surplus, and ' || coalesce(received_amount, amount) - refunded
+           || ' fen of it are neither sent back nor anybody''s case'
+    FROM attempts a
+    WHERE merchant_id = $1 AND state = 'surplus' AND refunded < coalesce(received_amount, amount) AND return_at IS NULL
+      AND NOT EXISTS (SELECT FROM cases c WHERE c.merchant_id = a.merchant_id AND c.attempt_id = a.attempt_id
+                      AND c.order_id = a.order_id AND c.kind = 'payment_surplus'
+                      AND (c.status = 'open' OR c.resolution = 'handled'))
+"""
+
+UNATTENDED = """
+    SELECT 'attempt ' || attempt_id || ' is held, and no case is open' AS wrong
+    FROM attempts a
+    WHERE merchant_id = $1 AND state = 'held'
+      AND NOT EXISTS (SELECT FROM cases c WHERE c.merchant_id = a.merchant_id AND c.attempt_id = a.attempt_id
+                      AND c.order_id = a.order_id AND c.kind = 'payment_held' AND c.status = 'open')
+    UNION ALL
+    SELECT 'refund ' || refund_id || ' is abnormal, and no case is open'
+    FROM refunds r
+    WHERE merchant_id = $1 AND state = 'abnormal' AND ask_at IS NOT NULL
+      AND NOT EXISTS (SELECT FROM cases c WHERE c.merchant_id = r.merchant_id AND c.refund_id = r.refund_id
+                      AND c.order_id = r.order_id AND c.kind = 'refund_abnormal' AND c.status = 'open')
+    UNION ALL
+    SELECT 'case ' || case_id || ' of payment ' || attempt_id || ' is open, and the payment is not held any more'
+    FROM cases c JOIN attempts a USING (merchant_id, attempt_id)
+    WHERE c.merchant_id = $1 AND c.status = 'open' AND c.kind = 'payment_held' AND a.state <> 'held'
+    UNION ALL
+    SELECT 'case ' || case_id || ' of refund ' || refund_id || ' is open, and the refund is ' || r.state
+    FROM cases c JOIN refunds r USING (merchant_id, refund_id)
+    WHERE c.merchant_id = $1 AND c.status = 'open' AND c.kind = 'refund_abnormal' AND r.state <> 'abnormal'
 """
 
 FROM_NOTHING = """
@@ -72,18 +143,24 @@ FROM_NOTHING = """
     WHERE events.merchant_id = $1 AND orders.order_id IS NULL
 """
 
+# What can come about twice (held again, failed again, sent again) has an event each time, under a key of its own.
 TOLD_WRONGLY = """
     WITH changes AS (
-        SELECT 'order.' || status || ':' || order_id AS change FROM orders
+        SELECT 'order.' || status || ':' || order_id AS change, 1 AS most FROM orders
         WHERE merchant_id = $1 AND status IN ('paid', 'closed')
         UNION ALL
-        SELECT 'payment.' || state || ':' || attempt_id FROM attempts
+        SELECT 'payment.' || state || ':' || attempt_id, CASE state WHEN 'surplus' THEN 1 END FROM attempts
         WHERE merchant_id = $1 AND state IN ('surplus', 'held', 'failed')
+        UNION ALL
+        SELECT 'refund.' || state || ':' || refund_id, CASE state WHEN 'succeeded' THEN 1 END FROM refunds
+        WHERE merchant_id = $1
+        UNION ALL
+        SELECT 'refund.requested:' || refund_id, 1 FROM refunds WHERE merchant_id = $1 AND state <> 'requested'
     )
     SELECT change || ' happened and has ' || count(e.event_id) || ' events' AS wrong
     FROM changes LEFT JOIN events e
       ON e.merchant_id = $1 AND (e.change_key = change OR e.change_key LIKE change || ':%')
-    GROUP BY change HAVING count(e.event_id) <> 1
+    GROUP BY change, most HAVING count(e.event_id) < 1 OR count(e.event_id) > most
     UNION ALL
     SELECT 'event ' || event_id || ' waits for nothing' FROM deliveries
     WHERE merchant_id = $1 AND state = 'pending' AND due_at IS NULL

@@ -16,7 +16,7 @@ from tongbao.channels.wechatpay.signing import TrustedKey
 from tongbao.kit.errors import Refusal
 
 SECRET_FIELDS = frozenset({"merchant_private_key_pem", "apiv3_key"})
-_PUBLIC_FIELDS = frozenset(
+PUBLIC_FIELDS = frozenset(
     {
         "mchid",
         "merchant_serial",
@@ -53,8 +53,8 @@ def read_account(settings: Mapping[str, Any], *, check_private_key: bool) -> Acc
     one to the other needs both (1.6), and an account that has neither yet can fetch its certificates (1.5).
     `check_private_key` proves that the key's numbers belong together, which takes some 30 ms of CPU.
     """
-    for name in settings.keys() - SECRET_FIELDS - _PUBLIC_FIELDS:
-        known = ", ".join(sorted(SECRET_FIELDS | _PUBLIC_FIELDS))
+    for name in settings.keys() - SECRET_FIELDS - PUBLIC_FIELDS:
+        known = ", ".join(sorted(SECRET_FIELDS | PUBLIC_FIELDS))
         raise _invalid(name, f"there is no such setting; the settings are {known}")
     public_key_id, public_keys = _public_key(settings)
     return Account(

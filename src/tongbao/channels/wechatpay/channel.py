@@ -12,15 +12,29 @@ import aiohttp
 import orjson
 from yarl import URL
 
-from tongbao.channels.model import Answer, Charge, Notice, PaymentFact, PlatformKey, Prepared
-from tongbao.channels.wechatpay import errors, signing, wire
+from tongbao.channels.model import (
+    Answer,
+    Charge,
+    Diagnosis,
+    Notice,
+    PaymentFact,
+    PlatformKey,
+    Prepared,
+    Redirection,
+    RefundFact,
+    RefundOrder,
+)
+from tongbao.channels.wechatpay import diagnosis, errors, signing, wire
 from tongbao.channels.wechatpay.account import Account, certificate_key
+from tongbao.channels.wechatpay.advice import ADVICE
 from tongbao.channels.wechatpay.signing import TrustedKey
 from tongbao.kit.errors import Rejected, Unavailable, Uncertain, Untrusted
+from tongbao.kit.words import Words
 
 _SCHEME = "WECHATPAY2-SHA256-RSA2048"
 _PREPARE = "/v3/pay/transactions/jsapi"
 _PAYMENT = "/v3/pay/transactions/out-trade-no/"
+_REFUND = "/v3/refund/domestic/refunds"
 _CERTIFICATES = "/v3/certificates"
 
 # A prepayment token lives two hours (2.1); the margin is for the buyer who is just about to type a password.
@@ -38,6 +52,7 @@ class WeChatPay:
 
     name = "wechatpay"
     methods = wire.METHODS
+    most_refunds = 50  # of one payment (5.3)
 
     def __init__(self, account: Account, transport: aiohttp.ClientSession, clock: Callable[[], datetime]) -> None:
         self.merchant_number = account.merchant_number
@@ -74,9 +89,7 @@ class WeChatPay:
         """Ask what became of a payment (2.5)."""
         answer = await self._call("GET", _PAYMENT + quote(attempt_id, safe="") + self._query_tail)
         fact = _read(wire.payment_fact, answer)
-        if fact.attempt_id != attempt_id:
-            # An answer's signature does not cover the question: an answer to another one could be played back to us.
-            raise Untrusted("answer_mismatch", f"asked for {attempt_id}, answered about another payment")
+        _check_subject(attempt_id, fact.attempt_id)
         return fact
 
     async def close(self, attempt_id: str) -> None:
@@ -90,6 +103,36 @@ class WeChatPay:
     def is_already_paid(self, error: Rejected) -> bool:
         """Whether it has been paid already."""
         return error.code == errors.ORDER_PAID
+
+    async def refund(self, order: RefundOrder) -> RefundFact:
+        """Send money back, or learn what became of it (5.1): the same bytes under the same number refund once."""
+        answer = await self._call("POST", _REFUND, wire.refund_body(order), moves_money=True)
+        return _read_refund(answer, order.refund_id)
+
+    async def query_refund(self, refund_id: str) -> RefundFact:
+        """Ask what became of a refund (5.2)."""
+        answer = await self._call("GET", f"{_REFUND}/{quote(refund_id, safe='')}")
+        return _read_refund(answer, refund_id)
+
+    async def redirect_refund(self, redirection: Redirection) -> RefundFact:
+        """Send an abnormal refund to another card (5.2). Number and holder of a buyer's leave here encrypted only."""
+        serial, key = signing.newest_key(self._account.platform_keys, self._clock())
+        body = wire.redirection_body(redirection, lambda secret: signing.encrypt(key, secret))
+        target = f"{_REFUND}/{quote(redirection.gateway_refund_id, safe='')}/apply-abnormal-refund"
+        answer = await self._call("POST", target, body, moves_money=True, serial=serial)
+        return _read_refund(answer, redirection.refund_id)
+
+    def is_unknown_refund(self, error: Rejected) -> bool:
+        """Whether they have never heard of the refund. As an answer to `refund` it says so of the payment."""
+        return error.code == errors.RESOURCE_NOT_EXISTS
+
+    def is_no_for_now(self, error: Rejected) -> bool:
+        """Whether the merchant can mend what the refund was refused for."""
+        return errors.is_no_for_now(error)
+
+    def advice(self, code: str) -> Words | None:
+        """What to do about an error code of theirs, or of ours."""
+        return ADVICE.get(code)
 
     async def fetch_platform_keys(self) -> tuple[PlatformKey, ...]:
         """Download the platform's certificates (1.5); none for a merchant who has a public key instead.
@@ -116,6 +159,10 @@ class WeChatPay:
         except ValueError as error:
             raise Rejected("malformed", str(error)) from None
 
+    def diagnose(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> Diagnosis:
+        """Which of key, serial, time, body or account is wrong with a notice."""
+        return diagnosis.diagnose(self._account, headers, body, received_at)
+
     def acknowledge(self, accepted: bool, reason: str = "") -> Answer:
         """200 is yes; 400 makes them send again, fifteen times over a day (4.2)."""
         if accepted:
@@ -132,20 +179,26 @@ class WeChatPay:
         except ValueError as error:
             raise Untrusted("malformed", str(error)) from None
 
-    async def _call(self, method: str, target: str, body: bytes = b"") -> bytes:
-        status, headers, answer = await self._send(method, target, body)
+    async def _call(
+        self, method: str, target: str, body: bytes = b"", *, moves_money: bool = False, serial: str | None = None
+    ) -> bytes:
+        status, headers, answer = await self._send(method, target, body, serial)
         doubt = signing.find_doubt(headers, answer, self._account.platform_keys, self._clock())
-        error = errors.sort_answer(status, answer, doubt)
+        error = errors.sort_answer(status, answer, doubt, moves_money=moves_money)
         if error:
             raise error
         return answer
 
-    async def _send(self, method: str, target: str, body: bytes = b"") -> tuple[int, Mapping[str, str], bytes]:
+    async def _send(
+        self, method: str, target: str, body: bytes = b"", serial: str | None = None
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        # The serial names the key that what is secret in the body was encrypted with (1.8).
+        named = {"Wechatpay-Serial": serial} if serial else {}
         request = self._transport.request(
             method,
             URL(self._account.base_url + target, encoded=True),
             data=body or None,
-            headers={**self._headers, "Authorization": self._authorization(method, target, body)},
+            headers={**self._headers, **named, "Authorization": self._authorization(method, target, body)},
             skip_auto_headers=_SKIPPED_HEADERS,
             allow_redirects=False,
             timeout=self._timeout,
@@ -189,3 +242,15 @@ def _read(reader: Callable[[bytes], _Value], answer: bytes) -> _Value:
         return reader(answer)
     except ValueError as error:
         raise Uncertain("malformed", str(error)) from None
+
+
+def _read_refund(answer: bytes, refund_id: str) -> RefundFact:
+    fact = _read(wire.refund_answer, answer)
+    _check_subject(refund_id, fact.refund_id)
+    return fact
+
+
+def _check_subject(asked: str, answered: str) -> None:
+    # An answer's signature does not cover the question: an answer to another one could be played back to us.
+    if asked != answered:
+        raise Untrusted("answer_mismatch", f"asked about {asked}, answered about something else")

@@ -10,40 +10,49 @@ ORDER_NOT_EXIST = "ORDER_NOT_EXIST"
 ORDER_PAID = "ORDER_PAID"
 RESOURCE_NOT_EXISTS = "RESOURCE_NOT_EXISTS"
 _SIGN_ERROR = "SIGN_ERROR"
-_USERPAYING = "USERPAYING"
 
 # These come with status 500, and yet say for certain that nothing happened.
 _CERTAIN_DESPITE_500 = frozenset({"INVALID_TRANSACTIONID", "OPENID_MISMATCH"})
+# These leave the outcome open, whatever status they come with.
+_NEVER_CERTAIN = frozenset({"BIZ_ERR_NEED_RETRY", "SYSTEM_ERROR", "USERPAYING"})
+# Their words for "too often" (11.2). The status is 429, and the words are for the day when it is not.
+_TOO_OFTEN = frozenset({"FREQUENCY_LIMITED", "FREQUENCY_LIMIT_EXCEED", "RATELIMIT_EXCEED", "RATELIMIT_EXCEEDED"})
 
-_CODES = _CERTAIN_DESPITE_500 | {
-    "ACCOUNT_ERROR",
-    "APPID_MCHID_NOT_MATCH",
-    "AUTH_CODE_EXPIRE",
-    "AUTH_CODE_INVALID",
-    "BANK_ERROR",
-    "INVALID_REQUEST",
-    "MCH_NOT_EXISTS",
-    "NOT_ENOUGH",
-    "NO_AUTH",
-    "ORDER_CLOSED",
-    ORDER_NOT_EXIST,
-    ORDER_PAID,
-    "ORDER_REVERSED",
-    "OUT_TRADE_NO_USED",
-    "PARAM_ERROR",
-    "REQUEST_BLOCKED",
-    RESOURCE_NOT_EXISTS,
-    "RULE_LIMIT",
-    _SIGN_ERROR,
-    "SYSTEM_ERROR",
-    "TRADE_ERROR",
-    _USERPAYING,
-}
-_SPELLINGS = {code.replace("_", ""): code for code in _CODES}
+# Of a refund (1.9, 5.4), these speak of the merchant and not of the refund, and the merchant can mend them: money put
+# in or settled, a product or an address permitted, a key or a number corrected, a limit of the day or of risk control
+# gone by. Every other no speaks of the refund itself (its amount, its payment's age, a buyer whose account is gone) and
+# the same refund gets it again. One that is not known here is for good too: a person then sees it at once.
+_MENDABLE = frozenset({"MCH_NOT_EXISTS", "NOT_ENOUGH", "NO_AUTH", "REQUEST_BLOCKED", "RULE_LIMIT", _SIGN_ERROR})
+
+CODES = frozenset(
+    {
+        *_CERTAIN_DESPITE_500,
+        *_NEVER_CERTAIN,
+        *_TOO_OFTEN,
+        *_MENDABLE,
+        "ACCOUNT_ERROR",
+        "APPID_MCHID_NOT_MATCH",
+        "AUTH_CODE_EXPIRE",
+        "AUTH_CODE_INVALID",
+        "BANK_ERROR",
+        "INVALID_REQUEST",
+        "ORDER_CLOSED",
+        ORDER_NOT_EXIST,
+        ORDER_PAID,
+        "ORDER_REVERSED",
+        "OUT_TRADE_NO_USED",
+        "PARAM_ERROR",
+        RESOURCE_NOT_EXISTS,
+        "TRADE_ERROR",
+        "USER_ACCOUNT_ABNORMAL",
+    }
+)
+_SPELLINGS = {code.replace("_", ""): code for code in CODES}
 
 
-def sort_answer(status: int, body: bytes, doubt: Untrusted | None) -> ChannelError | None:
-    """The error in an answer, or None where it is a plain yes. `doubt` is why the answer is not proven theirs.
+def sort_answer(status: int, body: bytes, doubt: Untrusted | None, *, moves_money: bool = False) -> ChannelError | None:
+    """The error in an answer, or None where it is a plain yes. `doubt` is why the answer is not proven theirs;
+    `moves_money` says that what was asked would send money somewhere.
 
     A yes must be proven, and so must a certain no: an attempt may be given up because of it. What leaves the outcome
     open needs no proof, for believing it costs nothing but another question.
@@ -55,16 +64,21 @@ def sort_answer(status: int, body: bytes, doubt: Untrusted | None) -> ChannelErr
         # Answers are signed only once the request's own signature was found right, so this no can come unsigned.
         # It is taken as it is: the request was turned away before anything looked at what it asked for.
         return Rejected(code, message, status)
-    if status == 429:
-        # No call here moves money: preparing, asking and closing may all be repeated under the same number, and
-        # a prepayment whose token never reached us cannot be paid. (A refund must read 429 as Uncertain.)
-        return Unavailable(code, message, status)
+    if status == 429 or code in _TOO_OFTEN:
+        # Preparing, asking and closing may all be repeated under the same number, and a prepayment whose token never
+        # reached us cannot be paid. A refund may have been taken on all the same (5.4).
+        return Uncertain(code, message, status) if moves_money else Unavailable(code, message, status)
     is_certain = 400 <= status < 500 or code in _CERTAIN_DESPITE_500
-    if not is_certain or code == _USERPAYING:
+    if not is_certain or code in _NEVER_CERTAIN:
         return Uncertain(code, message, status)
     if doubt:
         return Untrusted(doubt.code, f"{doubt.message} (in answer {status} {code})".lstrip(), status)
     return Rejected(code, message, status)
+
+
+def is_no_for_now(error: Rejected) -> bool:
+    """Whether the same refund may be taken on once the merchant has mended something."""
+    return error.code in _MENDABLE
 
 
 def read_error(body: bytes) -> tuple[str, str]:

@@ -2,7 +2,8 @@
 
 Every message is a few lines, each ended by LF, the last one too. Requests and the client's pay call are signed with the
 merchant's private key (sections 1.2 and 3.1 of the protocol); answers and notices with the platform's (1.3); what is
-secret in a notice is sealed with AES-256-GCM under the APIv3 key (1.7).
+secret in a notice is sealed with AES-256-GCM under the APIv3 key (1.7), and in a request with RSA under the platform's
+key (1.8).
 """
 
 from __future__ import annotations
@@ -10,20 +11,23 @@ from __future__ import annotations
 import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP, PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 
-from tongbao.kit.errors import Untrusted
+from tongbao.kit.errors import Rejected, Untrusted
 
 _PADDING = PKCS1v15()
 _HASH = SHA256()
+_SECRET_PADDING = OAEP(MGF1(SHA1()), SHA1(), None)  # noqa: S303 (theirs to choose; nothing rests on SHA-1 here)
+_SECRET_PADDING_BYTES = 42
 _CLOCK_TOLERANCE_SECONDS = 300
 _PROBE_PREFIX = "WECHATPAY/SIGNTEST/"
+_NO_END = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,40 @@ def unseal(cipher: AESGCM, sealed: Sealed) -> bytes:
         return cipher.decrypt(sealed.nonce.encode(), ciphertext, sealed.associated_data.encode())
     except (InvalidTag, ValueError):
         raise Untrusted("decryption_failed", "it was not sealed with our APIv3 key, or was changed") from None
+
+
+def newest_key(keys: Mapping[str, TrustedKey], now: datetime) -> tuple[str, RSAPublicKey]:
+    """The name and the key by which secrets are sent to the platform: its public key, or its newest certificate (1.8).
+
+    Raises Rejected(`unsupported`) where the account has neither.
+    """
+    usable = {name: trusted.usable_until or _NO_END for name, trusted in keys.items()}
+    name = max(usable, key=lambda name: usable[name], default=None)
+    if name is None or usable[name] <= now:
+        raise Rejected("unsupported", "the account has no key of the platform to encrypt with")
+    return name, keys[name].key
+
+
+def encrypt(key: RSAPublicKey, secret: str) -> str:
+    """A secret that only the platform can read, in base64, other characters each time (1.8).
+
+    Raises Rejected(`unsupported`) for one that is too long.
+    """
+    plaintext = secret.encode()
+    if len(plaintext) > key.key_size // 8 - _SECRET_PADDING_BYTES:
+        raise Rejected("unsupported", "longer than what the platform can be sent in secret")
+    return binascii.b2a_base64(key.encrypt(plaintext, _SECRET_PADDING), newline=False).decode()
+
+
+def signed_digest(key: RSAPublicKey, signature: str) -> bytes | None:
+    """The SHA-256 digest that a signature of this key covers; None where another key made it, or it is damaged.
+
+    It proves nothing: it is for finding out what went wrong.
+    """
+    try:
+        return key.recover_data_from_signature(binascii.a2b_base64(signature, strict_mode=True), _PADDING, _HASH)
+    except (InvalidSignature, ValueError):
+        return None
 
 
 def _is_fresh(timestamp: str, now: datetime) -> bool:

@@ -1,0 +1,82 @@
+"""Closing a case is a decision: here it takes effect, in the transaction that closes the case."""
+
+from __future__ import annotations
+
+from tongbao import cases, payments, refunds
+from tongbao.cases import Case, Kind
+from tongbao.kit import clock
+from tongbao.kit.db import Conflict, Db, Tx
+from tongbao.kit.errors import Refusal
+from tongbao.merchants import Directory
+
+HANDLED = "handled"
+"""Somebody has seen to it, and nothing is left for us to do."""
+RETURN_AGAIN = "return_again"
+"""Send a surplus payment back once more, after the gateway closed the refund of it."""
+
+_RESOLUTIONS: dict[str, tuple[str, ...]] = {
+    Kind.PAYMENT_HELD: tuple(payments.Resolution),
+    Kind.PAYMENT_SURPLUS: (RETURN_AGAIN, HANDLED),
+    Kind.REFUND_ABNORMAL: (refunds.HANDED_OVER,),
+    Kind.REFUND_CLOSED: (HANDLED,),
+    Kind.REFUND_BLOCKED: (HANDLED,),
+    Kind.REFUND_MISMATCH: (HANDLED,),
+}
+
+
+def resolutions_of(kind: str) -> tuple[str, ...]:
+    """What a person can decide about a case of this kind. A held payment's own reason may leave fewer."""
+    return _RESOLUTIONS[kind]
+
+
+async def close_case(
+    db: Db, directory: Directory, merchant_id: str, case_id: str, resolution: str, by: str, note: str
+) -> Case:
+    """Decide a case: what was decided is done, and the case closed with it. Returns the case as it is then.
+
+    Raises Refusal: `case_not_found` (404), `case_closed` (409), `unknown_resolution` (422, with the `resolutions` there
+    are), `payment_not_held`, `refund_not_abnormal` (409: it was resolved meanwhile), `nothing_to_return` (409).
+    """
+    case = _open(await cases.get_case(db, merchant_id, case_id))
+    if resolution not in resolutions_of(case.kind):
+        raise Refusal("unknown_resolution", 422, resolutions=", ".join(resolutions_of(case.kind)))
+    if resolution == RETURN_AGAIN:
+        # The case stays open: it closes by itself once the money is back.
+        await _return_again(db, directory, case, by, note)
+    else:
+        try:
+            await db.run(lambda tx: _close(tx, merchant_id, case_id, resolution, by, note))
+        except Conflict:
+            raise Refusal("conflict", 409) from None
+    return await cases.get_case(db, merchant_id, case_id)
+
+
+def _open(case: Case) -> Case:
+    if case.status != "open":
+        raise Refusal("case_closed", 409, case_id=case.case_id, resolution=case.resolution)
+    return case
+
+
+async def _close(tx: Tx, merchant_id: str, case_id: str, resolution: str, by: str, note: str) -> None:
+    case = _open(await cases.get_case(tx, merchant_id, case_id))
+    if case.kind == Kind.PAYMENT_HELD:
+        assert case.attempt_id is not None
+        await payments.resolve_held(tx, merchant_id, case.attempt_id, resolution, by, note)
+    elif case.kind == Kind.REFUND_ABNORMAL:
+        assert case.refund_id is not None
+        await refunds.hand_over(tx, merchant_id, case.refund_id, by, note)
+    else:
+        cases.close_case(tx, case, by=by, resolution=resolution, note=note, at=clock.now())
+
+
+async def _return_again(db: Db, directory: Directory, case: Case, by: str, note: str) -> None:
+    assert case.attempt_id is not None
+    before = await refunds.refunds_of(db, case.merchant_id, case.order_id)
+    count = sum(each.attempt_id == case.attempt_id for each in before)
+    refund = await refunds.return_payment(db, directory, case.merchant_id, case.attempt_id, again=f":{count + 1}")
+    if refund is None:
+        raise Refusal("nothing_to_return", 409, order_id=case.order_id)
+    async with db.tx() as tx:
+        cases.add_note(
+            tx, case.merchant_id, case.case_id, by, f"{RETURN_AGAIN}: {refund.refund_id}. {note}", clock.now()
+        )

@@ -1,0 +1,93 @@
+"""The decisions about refunds, pure: values in, a decision out."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from tongbao.channels import RefundFact
+from tongbao.channels import RefundState as Said
+from tongbao.kit.errors import Refusal
+from tongbao.payments import Attempt
+from tongbao.refunds.model import MOVES, Refund, RefundState
+
+_ASK_AFTER_SECONDS = (5, 10, 20, 40, 60, 120, 300, 600, 900, 1800, 3600)
+_DOUBT_LASTS = timedelta(days=1)
+
+
+class Verdict(enum.StrEnum):
+    """What a gateway's word about a refund comes to."""
+
+    MOVED = "moved"
+    REPEATED = "repeated"
+    NO_NEWS = "no_news"
+    MISMATCHED = "mismatched"
+    UNKNOWN_REFUND = "unknown_refund"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A verdict; the state it moves to where it moves; a code for why where it needs one."""
+
+    verdict: Verdict
+    state: RefundState | None = None
+    reason: str | None = None
+
+
+def decide(refund: Refund, fact: RefundFact, merchant_number: str) -> Decision:
+    """What a gateway's word about a refund comes to: the one place where that is decided."""
+    mismatch = _mismatch(refund, fact, merchant_number)
+    if mismatch:
+        return Decision(Verdict.MISMATCHED, reason=mismatch)
+    if fact.state is Said.PENDING:
+        # Only news to one who did not know that it was taken on: an abnormal one is set going again by `redirect`.
+        is_news = refund.state == RefundState.REQUESTED
+        return Decision(Verdict.MOVED, RefundState.SENT) if is_news else Decision(Verdict.NO_NEWS)
+    state = RefundState(fact.state.value)
+    if state not in MOVES[RefundState(refund.state)]:
+        return Decision(Verdict.REPEATED)
+    return Decision(Verdict.MOVED, state, None if state is RefundState.SUCCEEDED else fact.raw_state)
+
+
+def _mismatch(refund: Refund, fact: RefundFact, merchant_number: str) -> str | None:
+    """What first makes their word differ from what we asked for. A result must say whose it is, and how much."""
+    is_result = fact.state is not Said.PENDING
+    if fact.merchant_number not in (None, merchant_number):
+        return "wrong_merchant"
+    if fact.attempt_id != refund.attempt_id and (is_result or fact.attempt_id):
+        return "wrong_payment"
+    if fact.amount != refund.amount and (is_result or fact.amount is not None):
+        return "wrong_amount"
+    if fact.currency not in (None, refund.currency):
+        return "wrong_currency"
+    return None
+
+
+def sum_to_refund(paid: Attempt, wanted: int | None) -> int:
+    """How much goes back of a payment; without a wish all that is left. Raises Refusal `refund_exceeds` (409)."""
+    amount = paid.refundable if wanted is None else wanted
+    if not 0 < amount <= paid.refundable:
+        raise Refusal("refund_exceeds", 409, order_id=paid.order_id, left=paid.refundable)
+    return amount
+
+
+def check_count(before: Sequence[Refund], most: int) -> None:
+    """Gateways take only so many refunds of one payment; what they never took does not count.
+
+    Raises Refusal `too_many_refunds` (409).
+    """
+    if sum(each.state != RefundState.CLOSED or each.sent_at is not None for each in before) >= most:
+        raise Refusal("too_many_refunds", 409, most=most)
+
+
+def may_give_up(refund: Refund, now: datetime) -> bool:
+    """Whether a certain no closes a refund. Where an earlier try was not answered it may still be taken on late: then
+    it is asked for another day first."""
+    return not refund.in_doubt or refund.created_at + _DOUBT_LASTS <= now
+
+
+def next_ask_at(asked: int, now: datetime) -> datetime:
+    """When to send or ask again, growing from five seconds to an hour, for as long as it takes."""
+    return now + timedelta(seconds=_ASK_AFTER_SECONDS[min(asked, len(_ASK_AFTER_SECONDS) - 1)])

@@ -1,0 +1,35 @@
+"""Refunds as merchants see them: in the API's answers and in webhooks."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from tongbao.refunds.model import Refund
+
+
+def _time(moment: datetime | None) -> str | None:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z") if moment else None
+
+
+def refund_view(refund: Refund) -> dict[str, Any]:
+    """A refund. `payment_id` is the attempt whose money goes back; `state_reason` why it is not simply on its way."""
+    return {
+        "id": refund.refund_id,
+        "order_id": refund.order_id,
+        "payment_id": refund.attempt_id,
+        "reference": refund.reference,
+        "origin": refund.origin,
+        "amount": refund.amount,
+        "currency": refund.currency,
+        "reason": refund.reason,
+        "items": refund.items,
+        "state": refund.state,
+        "state_reason": refund.state_reason,
+        "channel": refund.channel,
+        "gateway_refund_id": refund.gateway_refund_id,
+        "created_at": _time(refund.created_at),
+        "sent_at": _time(refund.sent_at),
+        "settled_at": _time(refund.settled_at),
+        "refunded_at": _time(refund.refunded_at),
+    }
