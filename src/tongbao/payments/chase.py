@@ -15,9 +15,9 @@ from tongbao.kit.db import Conflict, Db, Tx
 from tongbao.kit.errors import ChannelError, Refusal, Rejected
 from tongbao.merchants import Directory
 from tongbao.payments import rules, store
-from tongbao.payments.model import Attempt, AttemptState, OrderStatus
+from tongbao.payments.model import Attempt, OrderStatus
 from tongbao.payments.service import close, close_at_gateway, get_order
-from tongbao.payments.settling import settle_answer
+from tongbao.payments.settling import close_attempt, settle_answer
 
 _BATCH = 100
 _EXPIRY_RETRY = timedelta(seconds=60)
@@ -73,7 +73,7 @@ async def _close_leftover(db: Db, directory: Directory, attempt: Attempt) -> boo
     async def remember(tx: Tx) -> None:
         found = await store.attempt(tx, attempt.merchant_id, attempt.attempt_id)
         if found and rules.is_open(found[1]):
-            store.move_attempt(tx, found[1], AttemptState.CLOSED, reason="order_not_open", at=clock.now())
+            close_attempt(tx, found[1], "order_not_open", clock.now())
 
     await db.run(remember)
     return True

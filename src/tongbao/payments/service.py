@@ -26,7 +26,7 @@ from tongbao.payments.model import (
     Payer,
     Started,
 )
-from tongbao.payments.settling import note_call, settle_answer
+from tongbao.payments.settling import close_attempt, note_call, settle_answer
 from tongbao.payments.views import attempt_view, order_view
 
 
@@ -140,7 +140,7 @@ async def close(db: Db, directory: Directory, merchant_id: str, order_id: str, r
 def _write_closed(tx: Tx, order: Order, attempts: tuple[Attempt, ...], reason: str) -> None:
     now = clock.now()
     for attempt in filter(rules.is_open, attempts):
-        store.move_attempt(tx, attempt, AttemptState.CLOSED, reason=reason, at=now)
+        close_attempt(tx, attempt, reason, now)
     store.mark_closed(tx, order, reason, now)
     closed = replace(order, status=OrderStatus.CLOSED, closed_at=now, close_reason=reason)
     ended = [

@@ -123,6 +123,13 @@ def _write(
     tx.after_commit(partial(signals.send, "order", order.order_id))
 
 
+def close_attempt(tx: Tx, attempt: Attempt, reason: str, now: datetime) -> None:
+    """Write that an open attempt was closed at the gateway, so that it can never be paid; held or not."""
+    if attempt.state == AttemptState.HELD:
+        cases.close_by_key(tx, attempt.merchant_id, _held_key(attempt), by="policy", resolution="closed", at=now)
+    store.move_attempt(tx, attempt, AttemptState.CLOSED, reason=reason, at=now)
+
+
 def _held_key(held: Attempt) -> str:
     """An attempt that was dismissed can be held again, so the key names the version that is held."""
     return f"payment_held:{held.attempt_id}:{held.version}"
