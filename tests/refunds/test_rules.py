@@ -19,7 +19,7 @@ from tongbao.refunds.rules import Verdict
 
 REFUND = Refund(
     merchant_id="mch1",
-    refund_id="rfd1",
+    refund_id=f"rfd{1:028}",
     reference="back-1",
     content_hash=b"",
     order_id="ord1",
@@ -45,7 +45,7 @@ REFUND = Refund(
     ask_at=NOW,
     asked=0,
 )
-DONE = RefundFact("rfd1", Said.SUCCEEDED, "SUCCESS", MERCHANT_NUMBER, "pay1", 500, "CNY", "50000001", NOW)
+DONE = RefundFact(REFUND.refund_id, Said.SUCCEEDED, "SUCCESS", MERCHANT_NUMBER, "pay1", 500, "CNY", "50000001", NOW)
 
 
 @given(state=st.sampled_from(RefundState), said=st.sampled_from(Said))
@@ -90,7 +90,7 @@ def test_an_answer_without_merchant_and_currency_is_about_the_account_we_asked_o
 
 
 def test_under_way_is_news_only_to_who_did_not_know_it_was_taken_on() -> None:
-    under_way = RefundFact("rfd1", Said.PENDING, "PROCESSING")
+    under_way = RefundFact(REFUND.refund_id, Said.PENDING, "PROCESSING")
     requested = replace(REFUND, state=RefundState.REQUESTED)
     assert rules.decide(requested, under_way, MERCHANT_NUMBER).state is RefundState.SENT
     for state in (RefundState.SENT, RefundState.ABNORMAL, RefundState.SUCCEEDED, RefundState.CLOSED):

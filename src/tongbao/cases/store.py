@@ -79,7 +79,7 @@ async def case(reader: Db | Tx, merchant_id: str, case_id: str) -> Case | None:
 
 
 async def is_known(reader: Db | Tx, merchant_id: str, key: str) -> bool:
-    return bool(await reader.fetch_row("SELECT FROM cases WHERE merchant_id = $1 AND key = $2", merchant_id, key))
+    return bool(await reader.fetch_row("SELECT 1 FROM cases WHERE merchant_id = $1 AND key = $2", merchant_id, key))
 
 
 async def case_anywhere(db: Db, case_id: str) -> Case | None:
