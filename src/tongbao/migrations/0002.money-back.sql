@@ -75,7 +75,6 @@ CREATE TABLE cases (
 );
 CREATE INDEX cases_by_id ON cases (case_id);
 CREATE INDEX cases_by_order ON cases (order_id, merchant_id);
-CREATE INDEX cases_open ON cases (due_at) WHERE status = 'open';
 
 CREATE TABLE case_entries (
     merchant_id text NOT NULL,
