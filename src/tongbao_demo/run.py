@@ -24,6 +24,7 @@ from tongbao.kit.db import Db
 from tongbao.kit.errors import TongbaoError
 from tongbao.settings import Settings, SettingsError
 from tongbao_demo import once, ports, sandbox, shop
+from tongbao_demo.model import Shop
 from tongbao_demo.ports import Port
 from tongbao_demo.sandbox import Sandbox
 from tongbao_demo.seed import Keys, seed
@@ -122,7 +123,7 @@ async def _run(choices: Choices) -> bool:
         credentials = (await gateways.ask(http, "GET", "/credentials"))["wechat"]
         keys = await seed(db, settings.sealer(), credentials, choices.server_url, choices.data / "demo.json")
         app = create_app(settings, url=url, with_worker=True, is_stopping=stop.is_set)
-        counter = shop.Shop(choices.server_url, gateways.url, keys.app_id, keys.api_key, keys.webhook_secret, http)
+        counter = Shop(choices.server_url, gateways.url, keys.app_id, keys.api_key, keys.webhook_secret, http)
         app.add_route("/demo", _enter, include_in_schema=False)
         app.mount("/demo", shop.create(counter))
         async with _serving(app, settings) as server:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from tongbao_sandbox.log import Log
 from tongbao_sandbox.registry import GATEWAYS
 
 SAVE_EVERY_SECONDS = 2
+SAVE_SHARE = 0.05
+"""Of the time at most: a hundred thousand orders are a file that takes a while, and nobody is answered meanwhile."""
 KEEP_ALIVE_SECONDS = 8
 """As long as WeChat Pay's front keeps an idle connection."""
 
@@ -129,10 +132,11 @@ async def _opened(site: Site, address: Address) -> web.ServerRunner:
 
 async def _save_as_things_happen(sandbox: Sandbox, stop: asyncio.Event) -> None:
     """Until `stop`, save every few seconds if anything was logged since: whatever changes the state is logged."""
-    saved = sandbox.log.last
+    saved, pause_seconds = sandbox.log.last, float(SAVE_EVERY_SECONDS)
     while not stop.is_set():
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), SAVE_EVERY_SECONDS)
+            await asyncio.wait_for(stop.wait(), pause_seconds)
         if saved != sandbox.log.last:
-            saved = sandbox.log.last
+            saved, began = sandbox.log.last, time.monotonic()
             sandbox.save()
+            pause_seconds = max(SAVE_EVERY_SECONDS, (time.monotonic() - began) / SAVE_SHARE)

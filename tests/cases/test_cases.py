@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 from tongbao import cases
 from tongbao.cases import Case, Entry, Kind
-from tongbao.kit.db import AlreadyThere, Conflict, Db
+from tongbao.kit.db import AlreadyThere, Conflict, Db, Tx
 from tongbao.kit.errors import Refusal
 
 NOW = datetime(2026, 11, 21, 8, 0, 0, 123456, tzinfo=UTC)
@@ -102,6 +103,24 @@ async def test_a_policy_closes_by_key_and_twice_is_harmless(db: Db) -> None:
     assert await history(db, case) == [("opened", "tongbao"), ("closed", "tongbao")]
     assert (await cases.get_case(db, "m1", case.case_id)).resolution == "returned"
     assert await history(db, other) == [("opened", "tongbao")]
+
+
+async def test_however_many_close_a_key_at_once_it_is_closed_once(db: Db) -> None:
+    case = await opened(db)
+
+    async def close_it(tx: Tx) -> None:
+        cases.close_by_key(tx, "m1", case.key, by="tongbao", resolution="returned", at=LATER)
+
+    await asyncio.gather(*(db.run(close_it) for _ in range(16)))
+    assert await history(db, case) == [("opened", "tongbao"), ("closed", "tongbao")]
+    assert (await cases.get_case(db, "m1", case.case_id)).version == 2
+
+
+async def test_a_key_is_known_once_it_has_a_case_and_stays_so(db: Db) -> None:
+    assert not await cases.is_known(db, "m1", "held:pay1")
+    await close(db, await opened(db))
+    assert await cases.is_known(db, "m1", "held:pay1")
+    assert not await cases.is_known(db, "m2", "held:pay1")
 
 
 async def test_a_policy_leaves_what_a_person_closed(db: Db) -> None:

@@ -15,11 +15,14 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from tongbao import channels
-from tongbao.channels import Answer, Channel, Charge, PlatformKey
+from tongbao.channels import Answer, Channel, Charge, Destination, PlatformKey, Redirection, RefundOrder, RefundState
+from tongbao.kit.errors import ChannelError, Rejected, Untrusted
 
 # An impatient channel, and a sandbox that holds an answer back for longer than that.
 PATIENCE_SECONDS = 1.5
 HELD_BACK_SECONDS = 4.0
+# A refund of which nobody says how it ends is still on its way when a test is over.
+SLOW_REFUNDS = {"seconds": 30 * 24 * 3600.0}
 _NOTICE_SECONDS = 10.0
 _numbers = itertools.count(1)
 
@@ -30,6 +33,15 @@ class Arrived:
 
     headers: Mapping[str, str]
     body: bytes
+
+
+def refusal(channel: Channel, notice: Arrived) -> ChannelError | None:
+    """Why a notice is not taken, or None where it is."""
+    try:
+        channel.parse_notify(notice.headers, notice.body)
+    except (Untrusted, Rejected) as error:
+        return error
+    return None
 
 
 @dataclass
@@ -88,6 +100,31 @@ class Bench:
             "payer": self.payer,
         }
         return Charge(**charge | changes)
+
+    def refund_order(self, charge: Charge, **changes: Any) -> RefundOrder:
+        """A fresh refund of a whole payment, which the gateway takes on once that is paid."""
+        order: dict[str, Any] = {
+            "refund_id": f"rfd{next(_numbers):026d}",
+            "attempt_id": charge.attempt_id,
+            "amount": charge.amount,
+            "payment_amount": charge.amount,
+            "currency": charge.currency,
+            "reason": "少了一杯 (one short)",
+            "notify_url": self.door_url,
+        }
+        return RefundOrder(**order | changes)
+
+    def buyers_card(self, refund_id: str, gateway_refund_id: str) -> Redirection:
+        """A card of the buyer's to which the gateway sends an abnormal refund."""
+        raise NotImplementedError
+
+    async def finish_refund(self, refund_id: str, state: RefundState) -> None:
+        """Let a refund end in this state, now."""
+        raise NotImplementedError
+
+    async def run_short(self, is_short: bool) -> None:
+        """From now on our merchant's money does, or does not, suffice for refunds."""
+        raise NotImplementedError
 
     async def pay(self, attempt_id: str, how: str = "pay") -> int:
         """The pretend buyer pays. The HTTP status tells whether the gateway let them."""
@@ -165,6 +202,24 @@ class WeChatBench(Bench):
     @property
     def payer(self) -> str:
         return str(self.credentials["openid"])
+
+    def buyers_card(self, refund_id: str, gateway_refund_id: str) -> Redirection:
+        return Redirection(
+            refund_id, gateway_refund_id, Destination.BUYER_CARD, "ICBC_DEBIT", "6222020200112233445", "张三"
+        )
+
+    async def finish_refund(self, refund_id: str, state: RefundState) -> None:
+        words = {
+            RefundState.SUCCEEDED: "SUCCESS",
+            RefundState.ABNORMAL: "ABNORMAL",
+            RefundState.CLOSED: "CLOSED",
+        }
+        end = {"out_refund_no": refund_id, "status": words[state]}
+        assert await self.tell("POST", "/wechat/refunds/finish", end) == 200
+
+    async def run_short(self, is_short: bool) -> None:
+        wish = {"mchid": self.credentials["mchid"], "refund_refusal": "NOT_ENOUGH" if is_short else None}
+        assert await self.tell("PUT", "/wechat/merchants", wish) == 200
 
 
 @asynccontextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, ClassVar
@@ -11,30 +11,16 @@ from typing import Any, ClassVar
 import pytest
 import pytest_asyncio
 
-from tests.channels.bench import HELD_BACK_SECONDS, Arrived, Bench, open_bench
-from tests.channels.scripted_gateway import failure
-from tongbao.channels import Channel, Charge, Notice, PaymentState
+from tests.channels.bench import HELD_BACK_SECONDS, Arrived, Bench, open_bench, refusal
+from tests.channels.refund_conformance import RefundConformance
+from tests.channels.scripted_gateway import failure, rejection
+from tongbao.channels import Channel, Charge, Notice, PaymentFact, PaymentState
 from tongbao.kit.errors import ChannelError, Rejected, Unavailable, Uncertain, Untrusted
 
 CLOCK_TOLERANCE_SECONDS = 300
 
 
-async def rejection(asked: Awaitable[object]) -> Rejected:
-    error = await failure(asked)
-    assert isinstance(error, Rejected), repr(error)
-    return error
-
-
-def refusal(channel: Channel, notice: Arrived) -> ChannelError | None:
-    """Why a notice is not taken, or None where it is."""
-    try:
-        channel.parse_notify(notice.headers, notice.body)
-    except (Untrusted, Rejected) as error:
-        return error
-    return None
-
-
-class ChannelConformance:
+class ChannelConformance(RefundConformance):
     """Inherit, and set `kind` to the gateway's bench."""
 
     kind: ClassVar[type[Bench]]
@@ -258,7 +244,8 @@ class ChannelConformance:
         assert isinstance(error, Untrusted)
         assert error.code == "signature_probe"
         fact = self.parsed(channel, await bench.notice()).fact
-        assert fact and fact.attempt_id == charge.attempt_id
+        assert isinstance(fact, PaymentFact)
+        assert fact.attempt_id == charge.attempt_id
 
     async def test_forged_notices_are_refused_and_the_true_one_is_taken(self, bench: Bench, channel: Channel) -> None:
         await bench.set_faults(notify={"forge": 1})
@@ -266,7 +253,7 @@ class ChannelConformance:
         notices = [await bench.notice() for _ in range(2 * len(attempts))]
         taken = [notice for notice in notices if refusal(channel, notice) is None]
         facts = [self.parsed(channel, notice).fact for notice in taken]
-        assert sorted((fact.attempt_id, fact.amount) for fact in facts if fact) == list(
+        assert sorted((fact.attempt_id, fact.amount) for fact in facts if isinstance(fact, PaymentFact)) == list(
             zip(attempts, range(1, 21), strict=True)
         )
         assert {type(refusal(channel, notice)) for notice in notices if notice not in taken} == {Untrusted}

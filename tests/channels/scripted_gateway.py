@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from tongbao.kit.errors import ChannelError
+from tongbao.kit.errors import ChannelError, Rejected
 
 Script = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -55,3 +55,10 @@ async def failure(asked: Awaitable[object]) -> ChannelError:
     with pytest.raises(ChannelError) as caught:
         await asked
     return caught.value
+
+
+async def rejection(asked: Awaitable[object]) -> Rejected:
+    """The certain no in which a call must end."""
+    error = await failure(asked)
+    assert isinstance(error, Rejected), repr(error)
+    return error

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from tests.channels import wechatpay_vectors as vectors
 from tests.channels.scripted_gateway import ScriptedGateway, failure
 from tests.channels.wechatpay_vectors import CHARGE
-from tongbao.channels import Channel, PaymentState, Prepared
+from tongbao.channels import Channel, PaymentFact, PaymentState, Prepared
 from tongbao.kit.errors import Rejected, Uncertain, Untrusted
 
 PREPAID = b'{"prepay_id":"wx201410272009395522657a690389285100"}'
@@ -163,7 +163,7 @@ def test_a_notice_computed_independently_becomes_a_fact(transport: aiohttp.Clien
     then = datetime.fromtimestamp(int(headers["wechatpay-timestamp"]) + 60, UTC)
     notice = vectors.opened(transport, then).parse_notify(headers, vector["body"].encode())
     assert (notice.notice_id, notice.kind) == ("EV-2018022511223320873", "TRANSACTION.SUCCESS")
-    assert notice.fact is not None
+    assert isinstance(notice.fact, PaymentFact)
     assert (notice.fact.attempt_id, notice.fact.amount) == ("1217752501201407033233368018", 100)
     assert notice.fact.paid_at == datetime(2018, 6, 8, 2, 34, 56, tzinfo=UTC)
 

@@ -83,6 +83,10 @@ def test_a_refund_sent_again_is_the_same_bytes_and_its_reason_is_in_their_alphab
     assert all(character <= "\uffff" for character in fields.get("reason", ""))
 
 
+def test_a_long_reason_is_cut_at_eighty_characters() -> None:
+    assert json.loads(wire.refund_body(replace(REFUND_ORDER, reason="长" * 81)))["reason"] == "长" * 80
+
+
 def test_what_is_empty_is_left_out() -> None:
     fields = json.loads(wire.refund_body(replace(REFUND_ORDER, reason="", notify_url="")))
     assert set(fields) == {"out_trade_no", "out_refund_no", "amount"}
@@ -204,12 +208,13 @@ async def test_a_buyers_card_is_sent_so_that_only_the_platform_can_read_it_and_t
     assert decrypt(platform, fields["real_name"]) == "张三"
 
 
-@pytest.mark.parametrize("missing", ["bank_type", "card_number", "card_holder"])
+@pytest.mark.parametrize("missing", ["bank", "card_number", "card_holder"])
 async def test_half_a_card_is_rejected_without_a_request(
     channel: Channel, gateway: ScriptedGateway, missing: str
 ) -> None:
     for nothing in (None, ""):
-        error = await failure(channel.redirect_refund(replace(TO_THE_BUYERS_CARD, **{missing: nothing})))
+        change: dict[str, Any] = {missing: nothing}
+        error = await failure(channel.redirect_refund(replace(TO_THE_BUYERS_CARD, **change)))
         assert (type(error), error.code, gateway.asked) == (Rejected, "unsupported", [])
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,7 +42,7 @@ def control() -> Iterator[Control]:
 
 
 @pytest.mark.parametrize("mode", ["certificate", "public_key"])
-def test_wechatpayv3_completes_a_payment_unmodified(control: Control, foreign_python: Path, mode: str) -> None:
+def test_wechatpayv3_pays_and_refunds_unmodified(control: Control, foreign_python: Path, mode: str) -> None:
     command = [str(foreign_python), str(Path(__file__).with_name("wechatpayv3_client.py")), control.url, mode]
     environment = os.environ | {"NO_PROXY": "127.0.0.1"}
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
@@ -61,4 +62,21 @@ def test_wechatpayv3_completes_a_payment_unmodified(control: Control, foreign_py
     assert json.loads(story["closed"][1])["trade_state"] == "CLOSED"
     signer = {"certificate": "platform_serial", "public_key": "platform_public_key_id"}[mode]
     assert story["signed_by"] == control.merchant().credentials[signer]
+    check_refunds(story)
     assert story["certificates"] == ([story["signed_by"]] if mode == "certificate" else [])
+
+
+def check_refunds(story: dict[str, Any]) -> None:
+    status, taken_on = story["refund"][0], json.loads(story["refund"][1])
+    assert (status, taken_on["status"], taken_on["amount"]["refund"]) == (200, "PROCESSING", 500)
+    told = story["refund_told"]["resource"]
+    assert (story["refund_told"]["event_type"], told["refund_status"]) == ("REFUND.SUCCESS", "SUCCESS")
+    queried = json.loads(story["refund_query"][1])
+    assert queried == taken_on | {"status": "SUCCESS", "success_time": told["success_time"]}
+    assert told["refund_id"] == queried["refund_id"]
+    assert json.loads(story["query_after_refund"][1])["trade_state"] == "REFUND"
+    assert story["abnormal_told"]["event_type"] == "REFUND.ABNORMAL"
+    assert json.loads(story["redirected"][1])["user_received_account"] == "工商银行借记卡0123"
+    assert story["redirected_told"]["resource"]["refund_status"] == "SUCCESS"
+    code = json.loads(story["unknown_refund"][1])["code"]
+    assert (story["unknown_refund"][0], code) == (404, "RESOURCE_NOT_EXISTS")

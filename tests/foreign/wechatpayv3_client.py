@@ -24,7 +24,7 @@ Letters = queue.Queue[tuple[dict[str, str], bytes]]
 
 
 def main(control_url: str, mode: str) -> dict[str, Any]:
-    """One order paid, one closed; the story as facts."""
+    """One order paid and refunded, one closed; the story as facts."""
     letters: Letters = queue.Queue()
     with urllib.request.urlopen(f"{control_url}/credentials") as answer:
         credentials = json.load(answer)["wechat"]
@@ -33,6 +33,7 @@ def main(control_url: str, mode: str) -> dict[str, Any]:
         notify_url = f"http://127.0.0.1:{door.server_port}/notify"
         wxpay = client(credentials, mode, Path(folder), notify_url)
         story = paid_order(wxpay, control_url, credentials, letters) | closed_order(wxpay, credentials)
+        story |= refunds(wxpay, control_url, story["out_trade_no"], letters)
         door.shutdown()
     return story | {"certificates": [f"{certificate.serial_number:X}" for certificate in wxpay._core._certificates]}
 
@@ -89,6 +90,25 @@ def closed_order(wxpay: Any, credentials: dict[str, Any]) -> dict[str, Any]:
     create(wxpay, credentials, out_trade_no)
     status, body = wxpay.close(out_trade_no)
     return {"close": [status, len(body)], "closed": wxpay.query(out_trade_no=out_trade_no)}
+
+
+def refunds(wxpay: Any, control_url: str, out_trade_no: str, letters: Letters) -> dict[str, Any]:
+    """A part of the paid order goes back; another part cannot, and is sent to the buyer's other card."""
+    first, second, story = uuid.uuid4().hex, uuid.uuid4().hex, dict[str, Any]()
+    amount = {"refund": 500, "total": 1990, "currency": "CNY"}
+    story["refund"] = wxpay.refund(first, amount, out_trade_no=out_trade_no, reason="已售完")
+    story["refund_told"] = wxpay.callback(*letters.get(timeout=10))
+    story["refund_query"] = wxpay.query_refund(first)
+    story["query_after_refund"] = wxpay.query(out_trade_no=out_trade_no)
+    control(control_url, "PUT", "/faults", {"wechat": {"refund": {"abnormal": 1}}})
+    refund_id = json.loads(wxpay.refund(second, amount, out_trade_no=out_trade_no)[1])["refund_id"]
+    story["abnormal_told"] = wxpay.callback(*letters.get(timeout=10))
+    card = {"bank_type": "ICBC_DEBIT", "bank_account": "6222021234567890123", "real_name": "李雷"}
+    story["redirected"] = wxpay.abnormal_refund(refund_id, second, "USER_BANK_CARD", **card)
+    story["redirected_told"] = wxpay.callback(*letters.get(timeout=10))
+    story["unknown_refund"] = wxpay.query_refund(uuid.uuid4().hex)
+    control(control_url, "PUT", "/faults", {})
+    return story
 
 
 def create(wxpay: Any, credentials: dict[str, Any], out_trade_no: str) -> Any:

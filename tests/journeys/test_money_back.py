@@ -151,7 +151,7 @@ async def test_an_abnormal_refund_is_a_case_until_it_is_redirected(shop: Shop) -
     assert case["refund_id"] == refund["id"] and case["due_at"] > case["opened_at"]
     await refund_faults(shop)
     path = f"/v1/refunds/{refund['id']}/redirect"
-    card = {"to": "buyer_card", "bank_type": "ICBC_DEBIT", "card_number": "6222021234567890123", "card_holder": "李雷"}
+    card = {"to": "buyer_card", "bank": "ICBC_DEBIT", "card_number": "6222021234567890123", "card_holder": "李雷"}
     redirected = await shop.ask("POST", path, json=card)
     assert (redirected.status, redirected.body["state"]) == (200, "sent"), redirected
     assert (await shop.ask("POST", path, json=card)).body["code"] == "refund_not_abnormal"

@@ -16,6 +16,9 @@ from tongbao_sandbox.wechat import signing
 VECTORS = Path(__file__).parent / "vectors"
 DERIVED = json.loads((VECTORS / "v3_derived.json").read_text())
 SIGNATURES = {vector["name"]: vector for vector in json.loads((VECTORS / "v3_signatures.json").read_text())["vectors"]}
+FIELDS = {
+    vector["name"]: vector for vector in json.loads((VECTORS / "v3_sensitive_fields.json").read_text())["vectors"]
+}
 SEALED = json.loads((VECTORS / "v3_aes_gcm.json").read_text())["vectors"]
 
 
@@ -70,3 +73,16 @@ def test_a_resource_is_sealed_as_published(vector: dict[str, str]) -> None:
     cipher = AESGCM(vector["key"].encode())
     sealed = signing.seal(cipher, vector["nonce"], vector["plaintext"].encode(), vector["associated_data"])
     assert sealed == vector["ciphertext"]
+
+
+def test_a_sensitive_field_opens_as_published_and_nothing_else_does() -> None:
+    ours = key("java_merchant_private_key")
+    assert signing.decrypted_field(ours, FIELDS["java-oaep"]["ciphertext"]) == "plaintext"
+    for other in (
+        FIELDS["java-oaep"]["must_fail_ciphertext"],
+        FIELDS["go-oaep"]["ciphertext"],
+        FIELDS["java-pkcs1v15"]["ciphertext"],
+        "plaintext",
+        "",
+    ):
+        assert signing.decrypted_field(ours, other) is None

@@ -92,7 +92,7 @@ async def cases(db: Db, wanted: Mapping[str, str | None], limit: int) -> list[Ca
     given = {column: value for column, value in wanted.items() if value is not None}
     conditions = [f"{column} = ${number}" for number, column in enumerate(given, 1)]
     rows = await db.fetch(
-        f"{_SELECT} WHERE {' AND '.join([*conditions, 'true'])}"
+        f"{_SELECT}WHERE {' AND '.join([*conditions, 'true'])}"
         f" ORDER BY status = 'closed', due_at, case_id LIMIT ${len(given) + 1}",
         *given.values(),
         limit,

@@ -137,7 +137,7 @@ class Redirection:
     refund_id: str
     gateway_refund_id: str
     to: Destination
-    bank_type: str | None = None
+    bank: str | None = None
     card_number: str | None = field(default=None, repr=False)
     card_holder: str | None = field(default=None, repr=False)
 

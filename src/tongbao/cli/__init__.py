@@ -5,8 +5,11 @@ from __future__ import annotations
 import click
 
 from tongbao.cli.books import check_books, gateway_book
+from tongbao.cli.cases import case
 from tongbao.cli.context import Context, Failure
+from tongbao.cli.explain import explain
 from tongbao.cli.merchants import account, app, key, merchant
+from tongbao.cli.refunds import refund
 from tongbao.cli.running import demo, migrate, sandbox, serve, worker
 from tongbao.cli.sealing import reseal
 from tongbao.cli.webhooks import webhook
@@ -29,5 +32,10 @@ def main(context: click.Context) -> None:
         raise Failure(str(error)) from None
 
 
-for command in (serve, worker, migrate, sandbox, demo, merchant, app, account, key, webhook, check_books, reseal):
+_COMMANDS = (
+    *(serve, worker, migrate, sandbox, demo),
+    *(merchant, app, account, key, webhook),
+    *(refund, case, explain, check_books, reseal),
+)
+for command in _COMMANDS:
     main.add_command(command)

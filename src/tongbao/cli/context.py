@@ -18,7 +18,8 @@ import orjson
 import psycopg
 import uvloop
 
-from tongbao.app import database
+from tongbao import web
+from tongbao.app import House, database, open_house
 from tongbao.kit.db import AlreadyThere, Db, Tx
 from tongbao.kit.embedded import EmbeddedError
 from tongbao.kit.errors import Refusal
@@ -27,17 +28,6 @@ from tongbao.kit.signals import Signals
 from tongbao.settings import Settings, SettingsError
 
 T = TypeVar("T")
-
-_SENTENCES = {
-    "app_taken": "App {app_id} on host {host} is registered already: `tongbao app update` changes it, if it is yours",
-    "invalid_account": "Setting {field}: {reason}",
-    "invalid_app": "Setting {field}: {reason}",
-    "invalid_name": "A name has 1 to 100 printable characters and no blanks around it",
-    "unknown_account": "There is no account {account_id} of this merchant: `tongbao account list` shows them",
-    "unknown_app": "This merchant has no app {app_id} on host {host}: `tongbao app list` shows them",
-    "unknown_key": "There is no key {key_id} of this merchant: `tongbao key list` shows them",
-    "unknown_merchant": "There is no merchant {merchant_id}: `tongbao merchant list` shows them",
-}
 
 
 class Failure(click.ClickException):
@@ -68,6 +58,16 @@ class Context:
         """Do something in one transaction. Raises Failure as `run` does."""
         return self.run(lambda db: db.run(work))
 
+    def with_house(self, work: Callable[[House], Awaitable[T]]) -> T:
+        """Do something that may call a gateway, with all open that a server has open. Raises Failure as `run` does."""
+
+        async def run() -> T:
+            async with database(self.settings) as url, open_house(self.settings, url) as house:
+                return await work(house)
+
+        with _explained():
+            return asyncio.run(run())
+
     async def _run(self, work: Callable[[Db], Awaitable[T]]) -> T:
         async with database(self.settings) as url:
             db, signals = await Db.connect(url, size=1), Signals(url)
@@ -85,7 +85,7 @@ def _explained() -> Iterator[None]:
     try:
         yield
     except Refusal as refusal:
-        raise Failure(_sentence(refusal)) from None
+        raise Failure(web.words_of(refusal)[1]) from None
     except AlreadyThere:
         raise Failure("Somebody else did the same at this moment: look, and try again if it is still needed") from None
     except (SettingsError, EmbeddedError, SealBroken) as error:
@@ -125,11 +125,6 @@ def show_table(answers: Sequence[Mapping[str, Any]], as_json: bool) -> None:
     for line in lines:
         padded = (cell + " " * (width - _width(cell)) for cell, width in zip(line, widths, strict=True))
         click.echo("  ".join(padded).rstrip())
-
-
-def _sentence(refusal: Refusal) -> str:
-    sentence = _SENTENCES.get(refusal.code)
-    return sentence.format_map(refusal.values) if sentence else str(refusal)
 
 
 def _flat(answer: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

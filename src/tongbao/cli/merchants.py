@@ -6,7 +6,7 @@ import os
 import re
 from datetime import timedelta
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 import click
 import orjson
@@ -49,8 +49,27 @@ def list_merchants(context: Context, as_json: bool) -> None:
     show_table([_merchant(one) for one in context.run(merchants.list_merchants)], as_json)
 
 
+@merchant.command("policy")
+@_merchant_id
+@click.option("--late-payment", type=click.Choice(["return", "revive"]), help="Return the money, or revive the order.")
+@as_json
+@pass_context
+def policy(context: Context, merchant_id: str, late_payment: Literal["return", "revive"] | None, as_json: bool) -> None:
+    """Say what becomes of money that comes in after its order of MERCHANT was closed. Running servers follow."""
+    if late_payment:
+        one = context.change(lambda tx: merchants.set_late_payment(tx, merchant_id, late_payment))
+    else:
+        one = context.run(lambda db: merchants.get_merchant(db, merchant_id))
+    show(_merchant(one), as_json)
+
+
 def _merchant(one: Merchant) -> dict[str, Any]:
-    return {"id": one.merchant_id, "name": one.name, "created_at": one.created_at}
+    return {
+        "id": one.merchant_id,
+        "name": one.name,
+        "late_payment": one.late_payment,
+        "created_at": one.created_at,
+    }
 
 
 # Apps -------------------------------------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from tongbao import cases, payments, refunds
 from tongbao.cases import Case, Kind
 from tongbao.kit import clock
@@ -14,7 +16,7 @@ HANDLED = "handled"
 RETURN_AGAIN = "return_again"
 """Send a surplus payment back once more, after the gateway closed the refund of it."""
 
-_RESOLUTIONS: dict[str, tuple[str, ...]] = {
+RESOLUTIONS: Mapping[str, tuple[str, ...]] = {
     Kind.PAYMENT_HELD: tuple(payments.Resolution),
     Kind.PAYMENT_SURPLUS: (RETURN_AGAIN, HANDLED),
     Kind.REFUND_ABNORMAL: (refunds.HANDED_OVER,),
@@ -22,11 +24,17 @@ _RESOLUTIONS: dict[str, tuple[str, ...]] = {
     Kind.REFUND_BLOCKED: (HANDLED,),
     Kind.REFUND_MISMATCH: (HANDLED,),
 }
+"""Everything that can be decided about a kind of case. What a held payment is may leave less: see `resolutions_of`."""
 
 
-def resolutions_of(kind: str) -> tuple[str, ...]:
-    """What a person can decide about a case of this kind. A held payment's own reason may leave fewer."""
-    return _RESOLUTIONS[kind]
+def resolutions_of(case: Case) -> tuple[str, ...]:
+    """What a person can decide about a case; nothing once it is closed."""
+    if case.status != "open":
+        return ()
+    if case.kind == Kind.PAYMENT_HELD:
+        held = case.detail
+        return payments.resolutions(held["reason"], held["received_amount"], held["order_status"])
+    return RESOLUTIONS[case.kind]
 
 
 async def close_case(
@@ -38,8 +46,8 @@ async def close_case(
     are), `payment_not_held`, `refund_not_abnormal` (409: it was resolved meanwhile), `nothing_to_return` (409).
     """
     case = _open(await cases.get_case(db, merchant_id, case_id))
-    if resolution not in resolutions_of(case.kind):
-        raise Refusal("unknown_resolution", 422, resolutions=", ".join(resolutions_of(case.kind)))
+    if resolution not in resolutions_of(case):
+        raise Refusal("unknown_resolution", 422, resolutions=", ".join(resolutions_of(case)))
     if resolution == RETURN_AGAIN:
         # The case stays open: it closes by itself once the money is back.
         await _return_again(db, directory, case, by, note)

@@ -50,6 +50,8 @@ CREATE INDEX refunds_by_order ON refunds (order_id, merchant_id);
 CREATE INDEX refunds_ask ON refunds (ask_at) WHERE ask_at IS NOT NULL;
 
 ALTER TABLE notices ADD COLUMN refund_id text;
+-- A notice that was not proven is nobody's: those that came while an order waited may have been about it.
+CREATE INDEX notices_unproven ON notices (received_at, merchant_id) WHERE attempt_id IS NULL;
 CREATE INDEX notices_by_refund ON notices (refund_id, merchant_id) WHERE refund_id IS NOT NULL;
 
 -- What is out of the ordinary and must be closed by a person or a policy -------------------------------------------------

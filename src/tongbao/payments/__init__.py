@@ -2,7 +2,7 @@
 
 from tongbao.payments.chase import chase_due, expire_due
 from tongbao.payments.model import Attempt, AttemptState, Choice, Draft, Opened, Order, OrderStatus, Payer, Started
-from tongbao.payments.rules import Decision, LatePayment, Resolution, Verdict
+from tongbao.payments.rules import Decision, LatePayment, Resolution, Verdict, resolutions
 from tongbao.payments.service import close, create_order, get_order, start
 from tongbao.payments.settling import SURPLUS_TOPIC, Settled, resolve_held, settle, surplus_key
 from tongbao.payments.store import attempt as find_attempt
@@ -36,6 +36,7 @@ __all__ = [
     "find_attempt",
     "get_order",
     "order_view",
+    "resolutions",
     "resolve_held",
     "settle",
     "start",

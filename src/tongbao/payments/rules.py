@@ -82,11 +82,11 @@ def decide(
     return Decision(Verdict.SUCCEEDED, "revived" if order.status == OrderStatus.CLOSED else None)
 
 
-def resolutions(attempt: Attempt, order: Order) -> tuple[Resolution, ...]:
+def resolutions(reason: str | None, received_amount: int | None, order_status: str) -> tuple[Resolution, ...]:
     """What a person can decide about a held payment. Money that is not in our account can only be dismissed."""
-    if attempt.reason not in _OURS or attempt.received_amount is None:
+    if reason not in _OURS or received_amount is None:
         return (Resolution.DISMISS,)
-    if order.status == OrderStatus.PAID:
+    if order_status == OrderStatus.PAID:
         return (Resolution.RETURN, Resolution.DISMISS)
     return (Resolution.ACCEPT, Resolution.RETURN, Resolution.DISMISS)
 
@@ -98,7 +98,7 @@ def resolve(attempt: Attempt, order: Order, resolution: str) -> Decision:
     """
     if attempt.state != AttemptState.HELD:
         raise Refusal("payment_not_held", 409, state=attempt.state)
-    possible = resolutions(attempt, order)
+    possible = resolutions(attempt.reason, attempt.received_amount, order.status)
     if resolution not in possible:
         raise Refusal("unknown_resolution", 422, resolutions=", ".join(possible))
     return {

@@ -106,7 +106,7 @@ async def redirect(
     merchant_id: str,
     refund_id: str,
     to: Destination,
-    bank_type: str | None = None,
+    bank: str | None = None,
     card_number: str | None = None,
     card_holder: str | None = None,
 ) -> Refund:
@@ -119,7 +119,7 @@ async def redirect(
     if refund.state != RefundState.ABNORMAL or refund.gateway_refund_id is None:
         raise Refusal("refund_not_abnormal", 409, refund_id=refund_id, state=refund.state)
     _, channel = await directory.account(refund.account_id)
-    wish = Redirection(refund_id, refund.gateway_refund_id, to, bank_type, card_number, card_holder)
+    wish = Redirection(refund_id, refund.gateway_refund_id, to, bank, card_number, card_holder)
     try:
         fact = await channel.redirect_refund(wish)
     except ChannelError as error:
@@ -164,6 +164,7 @@ async def send(db: Db, directory: Directory, refund: Refund) -> Refund:
         reason=refund.reason,
         notify_url=refund.notify_url,
     )
+    asked_at = clock.now()
     try:
         fact = await channel.refund(order)
     except Rejected as error:
@@ -171,25 +172,28 @@ async def send(db: Db, directory: Directory, refund: Refund) -> Refund:
     except ChannelError as error:
         await _unanswered(db, refund, error)
     else:
-        await _answered(db, account, refund, "refund", fact)
+        await _answered(db, account, refund, "refund", fact, asked_at)
     return await get_refund(db, refund.merchant_id, refund.refund_id)
 
 
 async def ask(db: Db, directory: Directory, refund: Refund) -> Settled:
     """Ask the gateway what became of a refund, and settle what it says. Raises the channel's errors, noted."""
     account, channel = await directory.account(refund.account_id)
+    asked_at = clock.now()
     try:
         fact = await channel.query_refund(refund.refund_id)
     except ChannelError as error:
         await note_call(db, refund, "query_refund", error)
         raise
-    return await _answered(db, account, refund, "query_refund", fact)
+    return await _answered(db, account, refund, "query_refund", fact, asked_at)
 
 
-async def _answered(db: Db, account: Account, refund: Refund, verb: str, fact: RefundFact) -> Settled:
+async def _answered(
+    db: Db, account: Account, refund: Refund, verb: str, fact: RefundFact, asked_at: datetime
+) -> Settled:
     async def remember(tx: Tx) -> Settled:
         settled = await settle(tx, account, fact)
-        note(tx, refund, verb, "answered", fact.raw_state, "")
+        note(tx, refund, verb, "answered", fact.raw_state, "", asked_at)
         return settled
 
     return await db.run(remember)
@@ -282,7 +286,9 @@ async def note_call(db: Db, refund: Refund, verb: str, error: ChannelError) -> N
         note(tx, refund, verb, journal.outcome_of(error), error.code, error.message)
 
 
-def note(tx: Tx, refund: Refund, verb: str, outcome: str, code: str, detail: str) -> None:
+def note(
+    tx: Tx, refund: Refund, verb: str, outcome: str, code: str, detail: str, asked_at: datetime | None = None
+) -> None:
     """Write down a call about a refund."""
     journal.note(
         tx,
@@ -294,7 +300,7 @@ def note(tx: Tx, refund: Refund, verb: str, outcome: str, code: str, detail: str
         outcome=outcome,
         code=code,
         detail=detail,
-        at=clock.now(),
+        at=asked_at or clock.now(),
     )
 
 

@@ -8,10 +8,11 @@ from tongbao.web import api, notify, ops, problems
 from tongbao.web.api.store import purge
 from tongbao.web.app import App
 from tongbao.web.context import Context
+from tongbao.web.messages import words_of
 from tongbao.web.metering import Metering
 from tongbao.web.protocol import Protocol
 
-__all__ = ["Context", "Protocol", "create", "purge"]
+__all__ = ["Context", "Protocol", "create", "purge", "words_of"]
 
 _DESCRIPTION = """
 One API to log buyers in, open orders and collect them through the payment gateways.
@@ -33,7 +34,7 @@ def create(version: str) -> FastAPI:
         redirect_slashes=False,
     )
     app.show_docs()
-    problems.install(app)
+    problems.install(app, app.methods_at)
     app.add_middleware(Metering)
     # The busiest first.
     app.open_doors((api.ROUTERS[0], notify.router, *api.ROUTERS[1:], ops.router))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
@@ -19,19 +20,33 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from tongbao.kit.errors import Refusal
-from tongbao.web import metering, problems
+from tongbao.web import document, metering, problems
 
 
 class App(FastAPI):
     """FastAPI, with a short way in for the routes that `open_doors` was given."""
 
     _doors: tuple[APIRoute, ...] = ()
+    _routes: tuple[APIRoute, ...] = ()
 
     def open_doors(self, routers: Iterable[APIRouter]) -> None:
         """Serve these routers' routes, directly where that can be."""
         for router in routers:
             self.include_router(router)
-            self._doors += tuple(route for route in router.routes if isinstance(route, APIRoute) and _is_plain(route))
+            routes = tuple(route for route in router.routes if isinstance(route, APIRoute))
+            self._routes += routes
+            self._doors += tuple(route for route in routes if _is_plain(route))
+
+    def methods_at(self, path: str) -> list[str]:
+        """What an address of our own takes."""
+        found = [route.methods or () for route in self._routes if route.path_regex.match(path)]
+        return sorted(set().union(*found))
+
+    def openapi(self) -> dict[str, Any]:
+        """The API's document."""
+        if self.openapi_schema is None:
+            document.complete(super().openapi())
+        return super().openapi()
 
     def show_docs(self) -> None:
         """The API's document at /docs, with its scripts from here: a page of ours asks no other host for anything."""

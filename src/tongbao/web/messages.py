@@ -5,6 +5,12 @@ The sentences may use the refusal's values in braces.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from tongbao.kit.errors import Refusal
+from tongbao.web.messages_money_back import MONEY_BACK
+
 MESSAGES: dict[str, tuple[str, str, str, str]] = {
     # Who is asking
     "unauthorized": (
@@ -84,9 +90,9 @@ MESSAGES: dict[str, tuple[str, str, str, str]] = {
     # Logging in
     "unknown_app": (
         "Unknown app",
-        "No app {app_id} is registered on host {host}. Add it with `tongbao app add`.",
+        "There is no app {app_id} on host {host}: `tongbao app list` shows a merchant's, `tongbao app add` adds one.",
         "未知的小程序",
-        "宿主 {host} 上没有登记小程序 {app_id}，请用 `tongbao app add` 添加。",
+        "宿主 {host} 上没有登记小程序 {app_id}；可用 `tongbao app list` 查看，用 `tongbao app add` 添加。",
     ),
     "unknown_host": (
         "Unknown host",
@@ -144,10 +150,10 @@ MESSAGES: dict[str, tuple[str, str, str, str]] = {
         "订单 {order_id} 已超过支付时限，请重新下单。",
     ),
     "reference_conflict": (
-        "Reference used for another order",
-        "Reference {reference} is order {order_id} with other content. Use a new reference, or send the same content.",
+        "Reference used before",
+        "Reference {reference} came before, with other content (order {order_id}). Use a new one, or send the same.",
         "商户单号冲突",
-        "商户单号 {reference} 已用于内容不同的订单 {order_id}，请更换单号或提交相同内容。",
+        "商户单号 {reference} 曾用于内容不同的请求（订单 {order_id}），请更换单号或提交相同内容。",
     ),
     "unknown_buyer": (
         "Unknown buyer",
@@ -211,9 +217,9 @@ MESSAGES: dict[str, tuple[str, str, str, str]] = {
     ),
     "channel_uncertain": (
         "Gateway gave no clear answer",
-        "The payment gateway may or may not have acted. Try again: the same attempt goes on, and we keep asking.",
+        "The payment gateway may or may not have acted. Try again: what was begun goes on, and we keep asking.",
         "支付渠道结果未知",
-        "支付渠道未给出明确答复。请重试：将继续同一次支付，系统也会持续查询。",
+        "支付渠道未给出明确答复。请重试：将继续同一笔交易，系统也会持续查询。",
     ),
     "channel_untrusted": (
         "Gateway's answer not proven",
@@ -223,9 +229,9 @@ MESSAGES: dict[str, tuple[str, str, str, str]] = {
     ),
     "unknown_account": (
         "Unknown account",
-        "There is no such channel account. Check the notify address.",
+        "There is no account {account_id}: `tongbao account list` shows them. A notify address ends with its id.",
         "未知的支付账户",
-        "没有这个支付账户，请检查通知地址。",
+        "没有支付账户 {account_id}；可用 `tongbao account list` 查看。通知地址以账户编号结尾。",
     ),
     # Webhooks
     "egress_forbidden": (
@@ -267,25 +273,30 @@ MESSAGES: dict[str, tuple[str, str, str, str]] = {
     # Setting up
     "unknown_merchant": (
         "Unknown merchant",
-        "There is no merchant {merchant_id}.",
+        "There is no merchant {merchant_id}: `tongbao merchant list` shows them.",
         "未知的商户",
-        "没有商户 {merchant_id}。",
+        "没有商户 {merchant_id}；可用 `tongbao merchant list` 查看。",
     ),
-    "unknown_key": ("Unknown key", "There is no API key {key_id}.", "未知的密钥", "没有 API 密钥 {key_id}。"),
+    "unknown_key": (
+        "Unknown key",
+        "There is no key {key_id} of this merchant: `tongbao key list` shows them.",
+        "未知的密钥",
+        "该商户没有密钥 {key_id}；可用 `tongbao key list` 查看。",
+    ),
     "invalid_name": (
         "Invalid name",
-        "A name has 1 to 100 printable characters.",
+        "A name has 1 to 100 printable characters and no blanks around it.",
         "名称无效",
-        "名称须为 1 到 100 个可打印字符。",
+        "名称须为 1 到 100 个可打印字符，首尾不含空格。",
     ),
-    "invalid_app": ("Invalid app", "{field}: {reason}", "小程序配置无效", "{field}：{reason}"),
+    "invalid_app": ("Invalid app", "Setting {field}: {reason}", "小程序配置无效", "配置项 {field}：{reason}"),
     "app_taken": (
         "App registered already",
-        "App {app_id} on host {host} is registered already.",
+        "App {app_id} on host {host} is registered already: `tongbao app update` changes it, if it is yours.",
         "小程序已登记",
-        "宿主 {host} 上的小程序 {app_id} 已登记。",
+        "宿主 {host} 上的小程序 {app_id} 已登记；如属本商户，可用 `tongbao app update` 修改。",
     ),
-    "invalid_account": ("Invalid account", "{field}: {reason}", "支付账户配置无效", "{field}：{reason}"),
+    "invalid_account": ("Invalid account", "Setting {field}: {reason}", "支付账户配置无效", "配置项 {field}：{reason}"),
     "conflict": (
         "Too many at once",
         "Others changed the same thing at this moment. Nothing was done; ask again.",
@@ -304,7 +315,27 @@ MESSAGES: dict[str, tuple[str, str, str, str]] = {
         "内部错误",
         "服务内部出错，日志编号 {error_id}，请重试。",
     ),
+    **MONEY_BACK,
 }
+
+
+def words_of(refusal: Refusal, *, chinese: bool = False) -> tuple[str, str]:
+    """A refusal's title, and the sentence with the cure. A value that is missing shows a gap rather than failing."""
+    if refusal.code not in MESSAGES:
+        return refusal.code, str(refusal)
+    title, sentence = MESSAGES[refusal.code][2:] if chinese else MESSAGES[refusal.code][:2]
+    return title, fill(sentence, refusal.values)
+
+
+def fill(sentence: str, values: Mapping[str, Any]) -> str:
+    """A sentence with its values in the braces."""
+    return sentence.format_map(_Blank(values))
+
+
+class _Blank(dict[str, Any]):
+    def __missing__(self, key: str) -> str:
+        return "…"
+
 
 FIELD_ISSUES = {
     "missing": "缺少此字段",
@@ -323,5 +354,7 @@ FIELD_ISSUES = {
     "model_type": "必须是对象",
     "model_attributes_type": "必须是对象",
     "bool_type": "必须是布尔值",
+    "enum": "须为 {expected}",
+    "literal_error": "须为 {expected}",
 }
 """What is wrong with a field, in Chinese, by pydantic's error type. English comes from pydantic itself."""

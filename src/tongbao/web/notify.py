@@ -5,12 +5,21 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from tongbao import callbacks
+from tongbao.web.api.schemas import refusals
 from tongbao.web.context import context_of, read_body
 
 router = APIRouter(tags=["gateways"])
 
 
-@router.post("/notify/{channel}/{account}", summary="Take in a gateway's notification")
+@router.post(
+    "/notify/{channel}/{account}",
+    summary="Take in a gateway's notification",
+    responses={
+        200: {"description": "Taken in", "content": {"application/json": {}}},
+        400: {"description": "Not taken in: the gateway sends it again", "content": {"application/json": {}}},
+        **refusals(404, 409, 413, 500, 503),
+    },
+)
 async def notify(request: Request, channel: str, account: str) -> Response:
     """Verified over its raw bytes, kept with a verdict, settled, and answered in the gateway's own form."""
     context = context_of(request)

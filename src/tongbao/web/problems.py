@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import asyncpg
@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from tongbao.kit import ids
 from tongbao.kit.db import Conflict
 from tongbao.kit.errors import Refusal
-from tongbao.web.messages import FIELD_ISSUES, MESSAGES
+from tongbao.web.messages import FIELD_ISSUES, fill, words_of
 
 _log = structlog.get_logger()
 _STATUS_CODES = {404: "not_found", 405: "method_not_allowed"}
@@ -34,15 +34,13 @@ class InvalidRequest(Refusal):
 def problem(refusal: Refusal, request: Request) -> Response:
     """A refusal as problem+json."""
     chinese = wants_chinese(request)
-    english_title, english_detail, chinese_title, chinese_detail = MESSAGES.get(
-        refusal.code, (refusal.code, "", refusal.code, "")
-    )
+    title, detail = words_of(refusal, chinese=chinese)
     body: dict[str, Any] = {
         "type": f"urn:tongbao:problem:{refusal.code}",
-        "title": chinese_title if chinese else english_title,
+        "title": title,
         "status": refusal.status,
         "code": refusal.code,
-        "detail": (chinese_detail if chinese else english_detail).format_map(_Blank(refusal.values)),
+        "detail": detail,
     }
     body |= {name: value for name, value in refusal.values.items() if name not in body and name not in _HIDDEN}
     if isinstance(refusal, InvalidRequest):
@@ -90,18 +88,11 @@ def pointer(location: Sequence[int | str]) -> str:
 
 def _issue(item: Mapping[str, Any], chinese: bool) -> str:
     template = FIELD_ISSUES.get(item["type"]) if chinese else None
-    return template.format_map(_Blank(item.get("ctx", {}))) if template else str(item["msg"])
+    return fill(template, item.get("ctx", {})) if template else str(item["msg"])
 
 
-class _Blank(dict[str, Any]):
-    """A message whose value is missing shows a gap rather than failing."""
-
-    def __missing__(self, key: str) -> str:
-        return "…"
-
-
-def install(app: FastAPI) -> None:
-    """Answer every failure of the app as problem+json."""
+def install(app: FastAPI, methods_at: Callable[[str], Iterable[str]]) -> None:
+    """Answer every failure of the app as problem+json. `methods_at` tells what an address takes."""
 
     async def on_refusal(request: Request, error: Exception) -> Response:
         assert isinstance(error, Refusal)
@@ -113,7 +104,11 @@ def install(app: FastAPI) -> None:
 
     async def on_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        return problem(Refusal(_STATUS_CODES.get(error.status_code, "not_found"), error.status_code), request)
+        response = problem(Refusal(_STATUS_CODES.get(error.status_code, "not_found"), error.status_code), request)
+        if error.status_code == 405:
+            # The framework names the methods of the first route at an address only (RFC 9110, 10.2.1).
+            response.headers["allow"] = ", ".join(methods_at(request.url.path)) or (error.headers or {})["Allow"]
+        return response
 
     async def on_anything(request: Request, error: Exception) -> Response:
         return broken(error, request)

@@ -7,6 +7,7 @@ from tongbao.webhooks.model import Delivery, Endpoint, Try
 from tongbao.webhooks.service import (
     TOPIC,
     add_endpoint,
+    backlog,
     deliveries_of,
     disable_endpoint,
     enable_endpoint,
@@ -29,6 +30,7 @@ __all__ = [
     "Endpoint",
     "Try",
     "add_endpoint",
+    "backlog",
     "deliveries_of",
     "disable_endpoint",
     "enable_endpoint",

@@ -162,6 +162,12 @@ async def replay(tx: Tx, merchant_id: str, event_id: str, endpoint_id: str | Non
     return recipients
 
 
+async def backlog(db: Db, now: datetime) -> dict[str, tuple[int, float]]:
+    """What is due and waits: how many deliveries, and for how many seconds the oldest has waited."""
+    count, since = await store.backlog(db, now)
+    return {"webhooks": (count, (now - since).total_seconds() if since else 0.0)}
+
+
 async def purge(db: Db, before: datetime, limit: int = 1000) -> int:
     """Forget up to `limit` finished deliveries made before then, with their tries. Events are never forgotten.
 

@@ -254,6 +254,12 @@ async def purge(db: Db, before: datetime, limit: int) -> int:
     return len(rows)
 
 
+async def backlog(db: Db, now: datetime) -> tuple[int, datetime | None]:
+    """How many deliveries are due, and since when the oldest of them is."""
+    row = await db.fetch_row("SELECT count(*) AS due, min(due_at) AS since FROM deliveries WHERE due_at <= $1", now)
+    return (row["due"], row["since"]) if row else (0, None)
+
+
 # Delivering ---------------------------------------------------------------------------------------------------------
 
 

@@ -1,10 +1,12 @@
 /** The mini-program: a coffee shop that pays with the real SDK. */
 import { byId, h, yuan } from './dom.js'
-import { openSheet, toast } from './overlay.js'
-import { follow, forget, note, renderPanel } from './panel.js'
+import { openRefundDialog, openSheet, toast } from './overlay.js'
+import { follow, forget, hurry, note, renderPanel, retell } from './panel.js'
 import { createPretendWx } from './pretend-wx.js'
+import { choices, refundList } from './refunds.js'
 import { createTongbao } from './sdk/index.js'
 import * as shop from './shop.js'
+import { isOn, loadWeather, renderWeather } from './weather.js'
 import { either, locale, switchLanguage, t } from './words.js'
 
 let menu = { drinks: [] }
@@ -15,7 +17,8 @@ let page = welcome
 let cart = new Map()
 let order = null
 let failure = null
-let isBrewing = false
+/** What the shop knows of the order: its own memory, which its webhooks have changed. */
+let known = { is_brewing: false, refunds: [] }
 
 // What a tap does ---------------------------------------------------------------------------------------------------
 
@@ -34,7 +37,7 @@ async function placeOrder() {
   const lines = chosen().map(([{ id }, quantity]) => ({ id, quantity }))
   note('order')
   order = await shop.placeOrder((await tongbao.login()).token, lines)
-  isBrewing = false
+  known = { is_brewing: false, refunds: [] }
   follow(order.id, told)
   show(yourOrder)
 }
@@ -53,14 +56,33 @@ function startWaiting() {
 }
 
 async function askAgain() {
-  const { status } = await tongbao.getOrder(order.id)
+  const { status, payments } = await tongbao.getOrder(order.id)
   if (status === 'paid') conclude('paid')
-  else toast(t('pending'))
+  else if (payments.some(({ state }) => state === 'pending' || state === 'held')) toast(t('pending'))
+  else notReceived()
+}
+
+/** What was pending came to nothing: a person has looked. */
+function notReceived() {
+  failure = { message: t('not_received') }
+  show(failed)
 }
 
 function conclude(result) {
   note(result)
   show({ paid, cancelled, failed, pending }[result])
+}
+
+function chooseRefund() {
+  const named = choices(order, known.refunds).map((each) => ({ ...each, words: t('all_left') }))
+  for (const each of named) if (each.wish.drink) each.words = t('one_cup', { drink: nameOf(each.wish.drink) })
+  openRefundDialog(named, ({ wish }) => guarded(() => askBack(wish))())
+}
+
+async function askBack(wish) {
+  note('refund')
+  await shop.askBack((await tongbao.login()).token, order.id, wish)
+  hurry()
 }
 
 function newOrder() {
@@ -70,10 +92,10 @@ function newOrder() {
   show(drinks)
 }
 
-/** The shop's news about the order: from its own memory, which its webhook has changed. */
-function told(brewing) {
-  isBrewing = brewing
-  if (page === paid) show(paid)
+/** The shop's news about the order. What was pending may be paid by now. */
+function told(news) {
+  known = news
+  if (page === paid || (page === pending && known.is_brewing)) show(paid)
 }
 
 // The pages ---------------------------------------------------------------------------------------------------------
@@ -119,8 +141,7 @@ function drink(each) {
 
 function yourOrder() {
   const items = order.items.map(({ reference, quantity, unit_price }) => {
-    const named = menu.drinks.find(({ id }) => id === reference)
-    return cell(`${either(named)} × ${quantity}`, yuan(unit_price * quantity))
+    return cell(`${nameOf(reference)} × ${quantity}`, yuan(unit_price * quantity))
   })
   const number = h('small', {}, order.reference)
   return h(
@@ -138,8 +159,11 @@ function waiting() {
 }
 
 function paid() {
-  const words = isBrewing ? h('span', { class: 'brewing' }, t('brewing')) : t('not_brewing')
-  return message(icon('success'), 'paid', words, primary('new_order', newOrder))
+  const words = known.is_brewing ? h('span', { class: 'brewing' }, t('brewing')) : t('not_brewing')
+  const refund = choices(order, known.refunds).length ? [secondary('ask_refund', chooseRefund)] : []
+  const shown = message(icon('success'), 'paid', words, primary('new_order', newOrder), ...refund)
+  if (known.refunds.length) shown.lastChild.before(refundList(known.refunds, nameOf))
+  return shown
 }
 
 function cancelled() {
@@ -187,6 +211,7 @@ function cup({ colour }) {
   return picture
 }
 
+const nameOf = (drinkId) => either(menu.drinks.find(({ id }) => id === drinkId))
 const chosen = () => menu.drinks.map((each) => [each, cart.get(each.id) ?? 0]).filter(([, quantity]) => quantity > 0)
 
 /** Whatever goes wrong is told, and the page stays where it is. */
@@ -224,23 +249,33 @@ function connect() {
 function openSheetForOrder() {
   note('sheet_opened')
   const sheet = openSheet(order.amount)
-  sheet.choice.then((tapped) => note(`sheet_${tapped}`))
+  sheet.choice.then((tapped) => {
+    note(`sheet_${tapped}`)
+    if (tapped === 'pay' && isOn('pay_twice')) note('second_phone')
+  })
   return sheet
+}
+
+/** WeChat does not know our order; the shop's server needs it where a second phone is to pay it, too. */
+const phone = (act, body) => shop.phone(act, act === 'pay' ? { ...body, order_id: order.id } : body)
+
+function renderAll() {
+  render()
+  renderWeather()
+  renderPanel()
 }
 
 byId('language').addEventListener('click', () => {
   switchLanguage()
   connect()
-  render()
-  renderPanel()
+  renderAll()
+  retell()
 })
-byId('lose').addEventListener('change', guarded(() => shop.setFaults({ lose_notifications: byId('lose').checked })))
 
 guarded(async () => {
   menu = await shop.getMenu()
-  globalThis.wx = createPretendWx(menu.app_id, shop.phone, openSheetForOrder)
+  globalThis.wx = createPretendWx(menu.app_id, phone, openSheetForOrder)
   connect()
-  render()
-  renderPanel()
-  byId('lose').checked = (await shop.getFaults()).lose_notifications
+  renderAll()
+  await loadWeather()
 })()

@@ -1,4 +1,4 @@
-/** What lies over the phone's page: the pay sheet and the toasts. */
+/** What lies over the phone's page: the pay sheet, the refund dialog and the toasts. */
 import { byId, h, yuan } from './dom.js'
 import { t } from './words.js'
 
@@ -6,7 +6,6 @@ const TOAST_SECONDS = 4
 
 /** WeChat's pay sheet for an amount in fen. `choice` is the buyer's tap; the sheet stays until `close`. */
 export function openSheet(amount) {
-  const root = byId('overlay')
   let decide
   const choice = new Promise((resolve) => (decide = resolve))
 
@@ -20,18 +19,40 @@ export function openSheet(amount) {
   const others = h('div', {}, button('weui-btn_default', 'cancel'), button('weui-btn_default', 'fail'))
   const actions = h('div', { class: 'sheet__actions' }, button('weui-btn_primary', 'pay'), others)
 
-  root.replaceChildren(
+  open(
+    t('sheet_title'),
+    h('p', { class: 'sheet__to' }, `${t('sheet_to')} ${t('shop')}`),
+    h('p', { class: 'sheet__amount' }, yuan(amount)),
+    actions,
+  )
+  return { choice, close }
+}
+
+/** A list of `{ words, amount }` to ask back one of. `ask` hears every tap; the dialog goes when it has done. */
+export function openRefundDialog(choices, ask) {
+  const row = (choice) => {
+    const onclick = () => ask(choice).finally(close)
+    const [body, foot] = [h('span', { class: 'weui-cell__bd' }, choice.words), h('span', { class: 'weui-cell__ft' }, yuan(choice.amount))]
+    return h('button', { type: 'button', class: 'weui-cell weui-cell_active sheet__choice', onclick }, body, foot)
+  }
+  const cancel = h('button', { type: 'button', class: 'weui-btn weui-btn_default', onclick: close }, t('sheet_cancel'))
+  open(t('ask_refund'), h('div', { class: 'sheet__choices' }, ...choices.map(row)), h('div', { class: 'sheet__actions' }, cancel))
+}
+
+function open(title, ...content) {
+  byId('overlay').replaceChildren(
     h('div', { class: 'weui-mask' }),
     h(
       'div',
-      { class: 'weui-half-screen-dialog sheet', role: 'dialog', 'aria-label': t('sheet_title') },
-      h('p', { class: 'sheet__title' }, t('sheet_title')),
-      h('p', { class: 'sheet__to' }, `${t('sheet_to')} ${t('shop')}`),
-      h('p', { class: 'sheet__amount' }, yuan(amount)),
-      actions,
+      { class: 'weui-half-screen-dialog sheet', role: 'dialog', 'aria-label': title },
+      h('p', { class: 'sheet__title' }, title),
+      ...content,
     ),
   )
-  return { choice, close: () => root.replaceChildren() }
+}
+
+function close() {
+  byId('overlay').replaceChildren()
 }
 
 /** Say something for a moment. */

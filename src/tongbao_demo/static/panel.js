@@ -1,16 +1,23 @@
 /** Beside the phone: what happens behind it, as Tongbao and the shop tell it. */
-import { byId, h, yuan } from './dom.js'
-import { getTimeline } from './shop.js'
-import { either, t } from './words.js'
+import { ledgerLines, webhookList } from './books.js'
+import { caseCards } from './cases.js'
+import { byId } from './dom.js'
+import { getStory, getTimeline } from './shop.js'
+import { stepRows } from './steps.js'
+import { storyPage } from './story.js'
+import { clock } from './words.js'
 
 const POLL_MILLISECONDS = 300
-const SETTLE = 7
+const QUIET_MILLISECONDS = 2000
+const NOTHING = { webhooks: [], deliveries: [], ledger: [], cases: [], refunds: [] }
 
 /** What happened on the phone: `{ name, at }`, by the phone's own clock. */
 let events = []
-let timeline = null
+let news = null
+let story = null
 let orderId = null
 let onNews = () => {}
+let wake = () => {}
 
 /** Note something that happened on the phone. */
 export function note(name) {
@@ -21,103 +28,78 @@ export function note(name) {
 /** Begin a new story. */
 export function forget() {
   events = []
-  orderId = timeline = null
+  orderId = news = story = null
   renderPanel()
 }
 
-/** Follow an order from now on; `told` hears whether the shop has been told that it is paid. */
+/** Follow an order from now on; `told` hears what the shop has been told of it. */
 export function follow(id, told) {
   orderId = id
   onNews = told
   poll(id)
 }
 
-/** Ask again and again while it is this order that is looked at, and there is something to come. */
+/** Something was asked for: look at once. */
+export function hurry() {
+  wake()
+}
+
+/** Ask again and again while it is this order that is looked at; less often while nothing is to come. */
 async function poll(id) {
   while (orderId === id) {
-    try {
-      const news = await getTimeline(id)
-      if (orderId !== id) return
-      if (JSON.stringify(news) !== JSON.stringify(timeline)) {
-        timeline = news
-        renderPanel()
-        onNews(news.is_brewing)
-      }
-      if (news.is_brewing && news.deliveries.every(({ state }) => state === 'delivered')) return
-    } catch {
-      // The server is away for a moment, or for good: the page itself says so when it matters.
-    }
-    await new Promise((resolve) => setTimeout(resolve, POLL_MILLISECONDS))
+    await look(id)
+    const rest = news && isQuiet(news) ? QUIET_MILLISECONDS : POLL_MILLISECONDS
+    await new Promise((resolve) => {
+      wake = resolve
+      setTimeout(resolve, rest)
+    })
   }
 }
 
+async function look(id) {
+  // The server may be away for a moment, or for good: the page itself says so when it matters.
+  const told = await getTimeline(id).catch(() => null)
+  if (orderId !== id || !told || JSON.stringify(told) === JSON.stringify(news)) return
+  news = told
+  renderPanel()
+  onNews(news)
+  await retell()
+}
+
+function isQuiet({ is_brewing, deliveries, refunds, cases }) {
+  const isOver = ({ state }) => ['succeeded', 'closed'].includes(state)
+  const told = deliveries.every(({ state }) => state === 'delivered')
+  return is_brewing && told && refunds.every(isOver) && cases.every(({ status }) => status === 'closed')
+}
+
+/** Have the story told again, in the language of the page, where it is being read. */
+export async function retell() {
+  const id = orderId
+  if (!id || byId('story').hidden) return
+  const told = await getStory(id).catch(() => null)
+  if (orderId !== id || !told) return
+  story = told
+  byId('story').replaceChildren(...storyPage(story))
+}
+
 export function renderPanel() {
-  const told = story()
-  byId('since').textContent = told.length ? clock(told[0].at) : ''
-  byId('steps').replaceChildren(...(told.length ? told.map(row) : [h('li', { class: 'empty' }, t('timeline_empty'))]))
-  byId('ledger').replaceChildren(...ledger(timeline?.ledger ?? []))
-  byId('webhooks').replaceChildren(...webhooks(timeline?.webhooks ?? []))
+  const { webhooks, deliveries, ledger, cases } = news ?? NOTHING
+  const rows = stepRows(events, news)
+  byId('since').textContent = events.length ? clock(events[0].at) : ''
+  byId('steps').replaceChildren(...rows)
+  byId('story').replaceChildren(...storyPage(story))
+  byId('ledger').replaceChildren(...ledgerLines(ledger))
+  byId('webhooks').replaceChildren(...webhookList({ webhooks, deliveries }))
+  byId('cases').replaceChildren(...caseCards(cases, hurry))
+  byId('cases-card').hidden = cases.length === 0
 }
 
-/** The phone's and the server's steps in the order they happened, with milliseconds since the first; then those to come. */
-function story() {
-  const notice = timeline?.notices.at(-1)
-  const steps = (timeline?.steps ?? []).map((step) => {
-    const detail = step.detail.startsWith('by_') ? t(step.detail) : step.detail
-    return { number: step.step, title: either(step.title), at: step.at, detail }
+for (const tab of document.querySelectorAll('[role=tab]')) {
+  tab.addEventListener('click', () => {
+    for (const each of document.querySelectorAll('[role=tab]')) {
+      each.setAttribute('aria-selected', each === tab)
+      byId(each.getAttribute('aria-controls')).hidden = each !== tab
+    }
+    retell()
   })
-  const settledAt = steps.find(({ number }) => number === SETTLE)?.at
-  let last = 0
-  const done = steps.filter(({ number, at }) => at || (settledAt && number < SETTLE)).map((step) => {
-    // A step never comes before the one it follows from, whatever its rounded time says. One without a time was
-    // overtaken: a notification that was lost.
-    last = Math.max(last, Date.parse(step.at ?? settledAt))
-    return { ...step, at: last, isSkipped: !step.at }
-  })
-  const phone = events.map(({ name, at }) => ({ at, title: t(`event_${name}`) }))
-  const happened = [...phone, ...done].sort((one, other) => one.at - other.at)
-  const ahead = steps.slice(done.length).map(({ number, title }) => ({ number, title }))
-  return [...happened.map((each) => ({ ...each, since: each.at - happened[0].at })), ...ahead]
-}
-
-function row({ at, since, number, title, detail, isSkipped }) {
-  const kind = !number ? 'phone' : isSkipped ? 'skipped' : at ? 'done' : 'ahead'
-  return h(
-    'li',
-    { class: `step step_${kind}` },
-    h('span', { class: 'step__dot' }, number ? String(number) : ''),
-    h('span', { class: 'step__title' }, h('span', {}, title), detail && !isSkipped ? h('small', {}, detail) : null),
-    at && !isSkipped ? h('time', { title: clock(at) }, `+${(since / 1000).toFixed(3)} s`) : null,
-  )
-}
-
-function ledger(lines) {
-  if (lines.length === 0) return [h('p', { class: 'empty' }, t('ledger_empty'))]
-  return lines.map(({ debit_account, credit_account, amount }) =>
-    h(
-      'div',
-      { class: 'posting' },
-      h('span', { class: 'posting__side' }, t('debit')), h('code', {}, debit_account), h('b', {}, yuan(amount)),
-      h('span', { class: 'posting__side' }, t('credit')), h('code', {}, credit_account), h('b', {}, yuan(amount)),
-    ),
-  )
-}
-
-function webhooks(events) {
-  if (events.length === 0) return [h('p', { class: 'empty' }, t('webhook_empty'))]
-  return events.map(({ id, body }) => {
-    const delivery = timeline.deliveries.find(({ event_id, state }) => event_id === id && state === 'delivered')
-    return h(
-      'div',
-      { class: 'webhook' },
-      h('p', {}, h('b', {}, body.type), h('span', { class: 'webhook__verified' }, `✓ ${t('verified')}`)),
-      h('p', { class: 'webhook__id' }, id, delivery ? ` · ${t('delivery', delivery)}` : ''),
-      h('pre', {}, JSON.stringify(body, null, 2)),
-    )
-  })
-}
-
-function clock(at) {
-  const moment = new Date(at)
-  return moment.toLocaleTimeString('en-GB') + '.' + String(moment.getMilliseconds()).padStart(3, '0')
 }

@@ -23,7 +23,7 @@ _NOTHING = {"method": "", "sign_message_length": 0, "truncated_sign_message": ""
 class Call:
     """A request as it came over the wire. `path` holds the query, percent-encoding untouched.
 
-    `out_trade_no` is filled in by whoever finds out, for the log.
+    `out_trade_no` and `out_refund_no` are filled in by whoever finds out, for the log.
     """
 
     method: str
@@ -31,6 +31,7 @@ class Call:
     headers: Mapping[str, str]
     body: bytes
     out_trade_no: str = ""
+    out_refund_no: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
-from tongbao_sandbox.clock import rfc3339
+from tongbao_sandbox import clock
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One movement. `amount` is signed fen; money never comes from nowhere, so it names who stood opposite."""
+    """One movement: a payment, or a refund of it. `amount` is signed fen; money never comes from nowhere, so it names
+    who stood opposite. `balance` is the merchant's after it."""
 
     at: float
     kind: str
@@ -19,46 +22,51 @@ class Line:
     out_trade_no: str
     transaction_id: str
     amount: int
-    balance: int
+    balance: int = 0
+    out_refund_no: str = ""
 
 
-@dataclass(slots=True)
 class Book:
-    """Lines, and the balance of every merchant. A buyer's purse is the mirror image and so needs no account."""
+    """Every merchant's lines, the last of which carries its balance. A buyer's purse is the mirror image and so needs
+    no account."""
 
-    lines: list[Line] = field(default_factory=list)
-    balances: dict[str, int] = field(default_factory=dict)
+    def __init__(self, lines: Iterable[Line] = ()) -> None:
+        self._lines: defaultdict[str, list[Line]] = defaultdict(list)
+        for line in lines:
+            self._lines[line.mchid].append(line)
 
-    @classmethod
-    def of(cls, lines: Iterable[Line]) -> Book:
-        """A book from its lines; each merchant's last line carries its balance."""
-        book = cls(list(lines))
-        book.balances = {line.mchid: line.balance for line in book.lines}
-        return book
+    def __iter__(self) -> Iterator[Line]:
+        return (line for lines in self._lines.values() for line in lines)
 
     def clear(self) -> None:
         """Forget every movement."""
-        self.lines.clear()
-        self.balances.clear()
+        self._lines.clear()
 
-    def pay(self, at: float, mchid: str, openid: str, out_trade_no: str, transaction_id: str, amount: int) -> None:
-        """Move `amount` fen from a buyer to a merchant."""
-        balance = self.balances.get(mchid, 0) + amount
-        self.balances[mchid] = balance
-        self.lines.append(Line(at, "payment", mchid, openid, out_trade_no, transaction_id, amount, balance))
+    def write(self, line: Line) -> None:
+        """Money moves; the line's balance is found here."""
+        self._lines[line.mchid].append(replace(line, balance=self._balance(line.mchid) + line.amount))
 
     def statement(self, mchid: str) -> dict[str, object]:
         """A merchant's lines and balance, as the control API shows them."""
-        lines = [_shown(line) for line in self.lines if line.mchid == mchid]
-        return {"mchid": mchid, "currency": "CNY", "balance": self.balances.get(mchid, 0), "lines": lines}
+        lines = [_shown(line) for line in self._lines[mchid]]
+        return {"mchid": mchid, "currency": "CNY", "balance": self._balance(mchid), "lines": lines}
+
+    def _balance(self, mchid: str) -> int:
+        lines = self._lines[mchid]
+        return lines[-1].balance if lines else 0
 
 
 def _shown(line: Line) -> dict[str, object]:
-    return {
-        "at": rfc3339(line.at),
+    shown: dict[str, object] = {
+        "at": _second(int(line.at)),
         "kind": line.kind,
         "out_trade_no": line.out_trade_no,
         "transaction_id": line.transaction_id,
         "amount": line.amount,
         "balance": line.balance,
     }
+    return shown | {"out_refund_no": line.out_refund_no} if line.out_refund_no else shown
+
+
+# Of a hundred thousand lines many share a second.
+_second = lru_cache(maxsize=100_000)(clock.rfc3339)

@@ -33,7 +33,8 @@ class Papers:
     """Everything about a merchant that is kept, as text.
 
     `signing` is what notifications are signed with. `has_certificate` is False for a merchant that was opened after
-    WeChat Pay stopped issuing platform certificates: it has the public key alone.
+    WeChat Pay stopped issuing platform certificates: it has the public key alone. `refund_refusal` is the code every
+    new refund of its is refused with, if any; refunds of one order must lie `refund_spacing_seconds` apart.
     """
 
     mchid: str
@@ -47,6 +48,8 @@ class Papers:
     appids: list[str]
     signing: str = PUBLIC_KEY
     has_certificate: bool = True
+    refund_refusal: str | None = None
+    refund_spacing_seconds: float = 0
 
 
 class Merchant:
@@ -141,6 +144,8 @@ def published(merchant: Merchant, app: App, address: Address) -> dict[str, Any]:
         "openid": app.openid,
         "signing": papers.signing,
         "has_certificate": papers.has_certificate,
+        "refund_refusal": papers.refund_refusal,
+        "refund_spacing_seconds": papers.refund_spacing_seconds,
     }
 
 

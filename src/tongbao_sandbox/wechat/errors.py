@@ -85,6 +85,21 @@ def order_unknown() -> Refusal:
     return Refusal(404, "ORDER_NOT_EXIST", "订单不存在", 268512771)
 
 
+def refund_order_unknown() -> Refusal:
+    """404 RESOURCE_NOT_EXISTS when a refund names an order that is not there."""
+    return Refusal(404, "RESOURCE_NOT_EXISTS", "订单不存在", 268512771)
+
+
+def refund_unknown() -> Refusal:
+    """404 RESOURCE_NOT_EXISTS when a refund is asked for that is not there."""
+    return Refusal(404, "RESOURCE_NOT_EXISTS", "退款单不存在", 268435461)
+
+
+def against_the_rules(message: str) -> Refusal:
+    """400 INVALID_REQUEST: well-formed, but a business rule forbids it (protocol 5.3, 5.4)."""
+    return Refusal(400, "INVALID_REQUEST", message, 268435461)
+
+
 def no_certificates() -> Refusal:
     """404 on /v3/certificates for a merchant that has only the public key."""
     message = "无可用的平台证书，请在商户平台-API安全申请使用微信支付公钥。"
@@ -109,3 +124,22 @@ def too_frequent() -> Refusal:
 def system_error() -> Refusal:
     """500 SYSTEM_ERROR."""
     return Refusal(500, "SYSTEM_ERROR", "系统异常，请稍后重试", 268435456)
+
+
+REFUND_REFUSALS = {
+    "ACCOUNT_ERROR": (403, "商户账户异常，请联系微信支付", 268435461),
+    "FREQUENCY_LIMITED": (429, "频率超限，请降低频率后使用原单号重试", 268447840),
+    "NOT_ENOUGH": (403, "基本账户余额不足，请充值后重新发起", 268435461),
+    "NO_AUTH": (403, "商户号该产品权限未开通，请前往商户平台>产品中心检查后重试", 268435461),
+    "REQUEST_BLOCKED": (403, "此商户号的退款功能暂时受限", 268448010),
+    "RULE_LIMIT": (403, "此商户号的退款超过业务限制", 268435461),
+    "SYSTEM_ERROR": (500, "系统异常，请使用原单号重试", 268435456),
+    "USER_ACCOUNT_ABNORMAL": (403, "用户账户异常或已注销，退款失败", 268435461),
+}
+"""What a merchant can be made to hear whenever it asks for a refund: status, message, sub-code."""
+
+
+def refund_refused(code: str) -> Refusal:
+    """One of REFUND_REFUSALS; nothing was created."""
+    status, message, number = REFUND_REFUSALS[code]
+    return Refusal(status, code, message, number)

@@ -1,4 +1,5 @@
-"""Which fields an order may have, and the rules of each (protocol 2.1). A field not listed here is refused."""
+"""Which fields an order or a refund may have, and the rules of each (protocol 2.1, 5.1, 5.2). A field not listed here
+is refused."""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ def text(least: int, most: int, pattern: str = "") -> Check:
             raise parameter(pointer, "应为字符串", value)
         if not least <= len(value) <= most:
             raise parameter(pointer, f"长度应为{least}到{most}个字符", value[:64], number=268435464)
-        if any(character > "\uffff" for character in value):
+        if value and max(value) > "\uffff":
             raise parameter(pointer, "含有超过3字节的UTF-8字符", value[:64])
         if shape is not None and not shape.fullmatch(value):
             raise parameter(pointer, "格式不正确", value)
@@ -93,19 +94,23 @@ def fields(required: Mapping[str, Check], optional: Mapping[str, Check] | None =
     return check
 
 
-def notify_url(value: Any, pointer: str) -> None:
+def notify_url(most: int) -> Check:
     """An absolute https URL without a query; because this is a sandbox, plain http to this machine too."""
-    text(1, 255)(value, pointer)
-    try:
-        parts = urlsplit(value)
-        host = parts.hostname or ""
-        _ = parts.port
-    except ValueError:
-        raise parameter(pointer, "不是合法的URL", value) from None
-    if "?" in value or "#" in value:
-        raise parameter(pointer, "不允许携带参数", value)
-    if not host or not (parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))):
-        raise parameter(pointer, "必须为https的绝对地址（沙箱另允许本机http地址）", value)
+
+    def check(value: Any, pointer: str) -> None:
+        text(1, most)(value, pointer)
+        try:
+            parts = urlsplit(value)
+            host = parts.hostname or ""
+            _ = parts.port
+        except ValueError:
+            raise parameter(pointer, "不是合法的URL", value) from None
+        if "?" in value or "#" in value:
+            raise parameter(pointer, "不允许携带参数", value)
+        if not host or not (parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))):
+            raise parameter(pointer, "必须为https的绝对地址（沙箱另允许本机http地址）", value)
+
+    return check
 
 
 def moment(value: Any, pointer: str) -> None:
@@ -169,7 +174,7 @@ JSAPI_ORDER = fields(
         "mchid": MCHID,
         "description": text(1, 127),
         "out_trade_no": OUT_TRADE_NO,
-        "notify_url": notify_url,
+        "notify_url": notify_url(255),
         "amount": fields({"total": number(1)}, {"currency": one_of("CNY")}),
         "payer": fields({"openid": text(1, 128)}, {"identity": _IDENTITY}),
     },
@@ -186,3 +191,47 @@ JSAPI_ORDER = fields(
     },
 )
 CLOSE = fields({"mchid": MCHID})
+
+OUT_REFUND_NO = text(1, 64, r"[0-9A-Za-z_\-*@|]*")
+
+_REFUNDED_GOODS = fields(
+    {
+        "merchant_goods_id": text(1, 32),
+        "unit_price": number(0),
+        "refund_amount": number(0),
+        "refund_quantity": number(1),
+    },
+    {"wechatpay_goods_id": text(1, 32), "goods_name": text(1, 256)},
+)
+_SOURCE = fields({"account": one_of("AVAILABLE", "UNAVAILABLE"), "amount": number(1)})
+
+REFUND = fields(
+    {
+        "out_refund_no": OUT_REFUND_NO,
+        "amount": fields(
+            {"refund": number(1), "total": number(1), "currency": one_of("CNY")}, {"from": many(_SOURCE, least=1)}
+        ),
+    },
+    {
+        "transaction_id": text(1, 32),
+        "out_trade_no": OUT_TRADE_NO,
+        "reason": text(1, 80),
+        "notify_url": notify_url(256),
+        "funds_account": one_of("AVAILABLE", "UNSETTLED"),
+        "goods_detail": many(_REFUNDED_GOODS, least=1),
+    },
+)
+
+USER_BANK_CARD, MERCHANT_BANK_CARD = "USER_BANK_CARD", "MERCHANT_BANK_CARD"
+BANKS = {
+    "ICBC_DEBIT": "工商银行", "ABC_DEBIT": "农业银行", "CCB_DEBIT": "建设银行", "BOC_DEBIT": "中国银行",
+    "COMM_DEBIT": "交通银行", "CMB_DEBIT": "招商银行", "PAB_DEBIT": "平安银行", "SPDB_DEBIT": "浦发银行",
+    "CITIC_DEBIT": "中信银行", "CEB_DEBIT": "光大银行", "CMBC_DEBIT": "民生银行", "CIB_DEBIT": "兴业银行",
+    "GDB_DEBIT": "广发银行", "PSBC_DEBIT": "邮储银行", "NBCB_DEBIT": "宁波银行",
+}  # fmt: skip
+"""The kinds of card an abnormal refund can be sent to, with their banks' names."""
+
+ABNORMAL_REFUND = fields(
+    {"out_refund_no": OUT_REFUND_NO, "type": one_of(USER_BANK_CARD, MERCHANT_BANK_CARD)},
+    {"bank_type": one_of(*BANKS), "bank_account": text(1, 1024), "real_name": text(1, 1024)},
+)

@@ -11,10 +11,17 @@ from tongbao_sandbox.wechat import credentials
 from tongbao_sandbox.wechat.api import PayApi
 from tongbao_sandbox.wechat.book import Book, Line
 from tongbao_sandbox.wechat.buyer import Buyer
+from tongbao_sandbox.wechat.crafting import Crafter
 from tongbao_sandbox.wechat.credentials import App, Merchant, Papers
+from tongbao_sandbox.wechat.errors import REFUND_REFUSALS
 from tongbao_sandbox.wechat.miniprogram import MiniProgramApi
 from tongbao_sandbox.wechat.notify import Courier, Notification
 from tongbao_sandbox.wechat.orders import Order, Orders
+from tongbao_sandbox.wechat.payouts import Payouts
+from tongbao_sandbox.wechat.refund_desk import RefundDesk
+from tongbao_sandbox.wechat.refund_verbs import RefundVerbs
+from tongbao_sandbox.wechat.refunds import Refund, Refunds
+from tongbao_sandbox.wechat.verbs import OrderVerbs
 
 
 def open_gateway(around: Surroundings, saved: Mapping[str, Any] | None) -> WeChat:
@@ -35,13 +42,19 @@ class WeChat:
         self.merchants: dict[str, Merchant] = {}
         for papers in saved.get("merchants", ()):
             self.add_merchant(Papers(**papers))
-        self._book = Book.of(Line(**line) for line in saved.get("book", ()))
+        self._book = Book(Line(**line) for line in saved.get("book", ()))
         self._orders = Orders(self._book, (Order(**order) for order in saved.get("orders", ())))
+        self._refunds = Refunds(self._orders, self._book, (Refund(**refund) for refund in saved.get("refunds", ())))
         waiting = [Notification(**notification) for notification in saved.get("notifications", ())]
         self._courier = Courier(around, self.merchants, waiting)
-        self._pay_api = PayApi(around, self.merchants, self.apps, self._orders)
-        self._miniprogram = MiniProgramApi(around, self.apps, saved.get("miniprogram", {}))
+        self._payouts = Payouts(around, self.merchants, self._refunds, self._courier)
         self._buyer = Buyer(around, self.merchants, self._orders, self._courier)
+        self._desk = RefundDesk(self.merchants, self._refunds, self._payouts)
+        self._crafter = Crafter(around, self.merchants, self._buyer, self._desk, self._courier)
+        orders = OrderVerbs(around.clock, self.apps, self._orders, self._buyer)
+        refunds = RefundVerbs(around.clock, self._refunds, self._payouts)
+        self._pay_api = PayApi(around, self.merchants, (*orders.routes, *refunds.routes))
+        self._miniprogram = MiniProgramApi(around, self.apps, saved.get("miniprogram", {}))
         self.sites: tuple[Site, ...] = (
             Site("WeChat Pay", 1, self._pay_api.handle),
             Site("WeChat mini-program API", 2, self._miniprogram.handle),
@@ -52,7 +65,10 @@ class WeChat:
             "POST buyer/pay-twice": self._buyer.pay_twice,
             "POST buyer/abandon": self._buyer.abandon,
             "POST buyer/fail": self._buyer.fail,
-            "POST notify": self._buyer.notify,
+            "POST notify": self._crafter.notify,
+            "GET notifications": self._tally,
+            "POST refunds/finish": self._desk.finish,
+            "GET refunds": self._desk.listing,
             "GET book": self._statement,
             "GET merchants": self._list_merchants,
             "POST merchants": self._new_merchant,
@@ -75,18 +91,24 @@ class WeChat:
         return self._published(next(iter(self.merchants.values())))
 
     async def open(self) -> None:
-        """Deliver what was waiting."""
+        """Deliver what was waiting, and pay out what was under way."""
         await self._courier.open()
+        self._payouts.open()
 
     async def close(self) -> None:
-        """Stop delivering and applying."""
+        """Stop delivering, paying out and applying."""
         self._pay_api.forget_late()
+        self._payouts.forget_all()
         await self._courier.close()
 
     async def reset(self) -> None:
-        """Forget orders, money, deliveries, log-in codes and tokens."""
+        """Forget orders, refunds, money, deliveries, log-in codes and tokens; no merchant's refunds are refused."""
         self._pay_api.forget_late()
         await self._courier.forget_all()
+        self._payouts.forget_all()
+        for merchant in self.merchants.values():
+            merchant.papers.refund_refusal, merchant.papers.refund_spacing_seconds = None, 0
+        self._refunds.clear()
         self._orders.clear()
         self._book.clear()
         self._miniprogram.reset()
@@ -96,8 +118,9 @@ class WeChat:
         return {
             "apps": list(self.apps.values()),
             "merchants": [merchant.papers for merchant in self.merchants.values()],
-            "book": self._book.lines,
+            "book": list(self._book),
             "orders": list(self._orders),
+            "refunds": list(self._refunds),
             "notifications": self._courier.undelivered(),
             "miniprogram": self._miniprogram.snapshot(),
         }
@@ -112,6 +135,11 @@ class WeChat:
             app.openids.append(openid)
         return {"code": self._miniprogram.login(app.appid, openid, wish.get("unionid"), wish.get("high_risk") is True)}
 
+    async def _tally(self, wish: Mapping[str, Any]) -> object:
+        """How often each kind of letter was posted (`true`, `tamper: amount` …), by event, and how it was received:
+        accepted, refused or unanswered. Every try counts."""
+        return {"notifications": self._courier.tally()}
+
     async def _statement(self, wish: Mapping[str, Any]) -> object:
         """`?mchid=` (the first merchant's if not given) → the book's lines and balance."""
         return self._book.statement(self._named(wish).mchid)
@@ -121,20 +149,22 @@ class WeChat:
         return {"merchants": [self._published(merchant) for merchant in self.merchants.values()]}
 
     async def _new_merchant(self, wish: Mapping[str, Any]) -> object:
-        """`{"appid"?, "signing"?, "has_certificate"?}` → the credentials of a new merchant, with an app of its own
-        unless it is to share one."""
+        """`{"appid"?}` and what PUT merchants takes → the credentials of a new merchant, with an app of its own unless
+        it is to share one."""
         appid = str(wish["appid"]) if "appid" in wish else self.add_app().appid
         if appid not in self.apps:
             raise ControlError(404, "app_unknown", f"no such appid: {appid!r}")
         # Generating keys takes 0.1 s, during which payments go on.
         papers = await asyncio.to_thread(credentials.new_merchant, [appid], self._around.clock.now())
-        _sign_as_wished(papers, wish)
+        _change_as_wished(papers, wish)
         return self._published(self.add_merchant(papers))
 
     async def _change_merchant(self, wish: Mapping[str, Any]) -> object:
-        """`{"mchid"?, "signing"?: "certificate"|"public_key", "has_certificate"?}`: how the gateway signs for it."""
+        """`{"mchid"?, "signing"?: "certificate"|"public_key", "has_certificate"?, "refund_refusal"?: code|null,
+        "refund_spacing_seconds"?}`: how the gateway signs for it, the code (`NOT_ENOUGH` …) all its new refunds are
+        refused with, and how far apart refunds of one order must be (60 with the real gateway)."""
         merchant = self._named(wish)
-        _sign_as_wished(merchant.papers, wish)
+        _change_as_wished(merchant.papers, wish)
         return self._published(merchant)
 
     def _named(self, wish: Mapping[str, Any]) -> Merchant:
@@ -149,11 +179,20 @@ class WeChat:
         return credentials.published(merchant, app, self._around.address)
 
 
-def _sign_as_wished(papers: Papers, wish: Mapping[str, Any]) -> None:
-    """Change what a merchant's notifications are signed with, and whether it has a certificate. Raises ControlError."""
-    signing = wish.get("signing", papers.signing)
-    has_certificate = wish.get("has_certificate", papers.has_certificate)
-    if signing not in (credentials.CERTIFICATE, credentials.PUBLIC_KEY) or not isinstance(has_certificate, bool):
-        reason = "signing is certificate or public_key, has_certificate true or false"
-        raise ControlError(400, "wish_unreadable", reason)
-    papers.signing, papers.has_certificate = signing, has_certificate
+def _change_as_wished(papers: Papers, wish: Mapping[str, Any]) -> None:
+    """Change how the gateway signs for a merchant, and how it takes its refunds. Raises ControlError."""
+    kept = {name: wish.get(name, getattr(papers, name)) for name in _CHANGEABLE}
+    if kept["signing"] not in (credentials.CERTIFICATE, credentials.PUBLIC_KEY):
+        raise ControlError(400, "wish_unreadable", "signing is certificate or public_key")
+    if not isinstance(kept["has_certificate"], bool):
+        raise ControlError(400, "wish_unreadable", "has_certificate is true or false")
+    if kept["refund_refusal"] not in (None, *REFUND_REFUSALS):
+        raise ControlError(400, "wish_unreadable", f"refund_refusal is null or one of {', '.join(REFUND_REFUSALS)}")
+    spacing = kept["refund_spacing_seconds"]
+    if isinstance(spacing, bool) or not isinstance(spacing, int | float) or spacing < 0:
+        raise ControlError(400, "wish_unreadable", "refund_spacing_seconds is a number, not below 0")
+    for name, value in kept.items():
+        setattr(papers, name, value)
+
+
+_CHANGEABLE = ("signing", "has_certificate", "refund_refusal", "refund_spacing_seconds")

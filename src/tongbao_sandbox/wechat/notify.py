@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
 
 import aiohttp
 
@@ -16,15 +18,19 @@ from tongbao_sandbox.wechat.letters import Letter
 
 RETRY_GAPS_SECONDS = (15, 15, 30, 180, 600, 1200, 1800, 1800, 1800, 3600, 10800, 10800, 10800, 21600, 21600)
 ANSWER_TIMEOUT_SECONDS = 5
+POSTS_PER_RECEIVER = 64
+"""At once. A moved clock may make thousands due in one moment, and there are only so many sockets."""
+MOST_HELD = 4
 LONGEST_HOLD_SECONDS = 3
-"""How long, in real time, a notification that is to arrive out of order waits for a later one to overtake it."""
+"""Notifications that are to arrive out of order wait for a later one to overtake them: until so many wait, or for so
+long in real time."""
 
 
 @dataclass(slots=True)
 class Notification:
     """One notification on its way. `body` is sealed once; every try signs it afresh.
 
-    `tries` have been made, the next is due at `next_at`.
+    `tries` have been made, the next is due at `next_at`. A refund's has its `out_refund_no`.
     """
 
     mchid: str
@@ -33,6 +39,8 @@ class Notification:
     body: str
     next_at: float
     tries: int = 0
+    event_type: str = "TRANSACTION.SUCCESS"
+    out_refund_no: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +74,9 @@ class Courier:
         self._tasks: dict[asyncio.Task[None], Notification] = {}
         self._numbers = itertools.count()
         self._held: dict[int, asyncio.Future[None]] = {}
+        self._turns = {kind: itertools.cycle(ways) for kind, ways in letters.TAMPERINGS.items()}
+        self._places: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(POSTS_PER_RECEIVER))
+        self._tally: Counter[tuple[str, str, str]] = Counter()
         self._session: aiohttp.ClientSession | None = None
 
     async def open(self) -> None:
@@ -92,24 +103,30 @@ class Courier:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._held.clear()
+        self._tally.clear()
 
     def undelivered(self) -> list[Notification]:
         """Everything still on its way."""
         return [*self._waiting, *self._tasks.values()]
 
-    def send(self, mchid: str, out_trade_no: str, url: str, body: bytes) -> None:
-        """Begin to deliver a notification, unless the dial loses it."""
-        dial, now = self._around.dial, self._around.clock.now()
-        notification = Notification(mchid, out_trade_no, url, body.decode(), now)
+    def tally(self) -> list[dict[str, object]]:
+        """How often each kind of letter was posted, and what became of it."""
+        names = ("event_type", "letter", "outcome")
+        return [dict(zip(names, key, strict=True)) | {"count": count} for key, count in sorted(self._tally.items())]
+
+    def send(self, notification: Notification) -> Collection[asyncio.Task[None]]:
+        """Begin to deliver a notification, unless the dial loses it. Returns those deliveries that begin at once."""
+        dial = self._around.dial
         if dial.strikes(dial.notify.lose):
             self._note(notification, "lost", "fault: lost for ever, all its retries too")
-            return
-        if dial.strikes(dial.notify.delay):
+            return ()
+        delayed = dial.strikes(dial.notify.delay)
+        if delayed:
             notification.next_at += dial.notify.delay_seconds
             self._note(notification, "delayed", f"fault: delayed {dial.notify.delay_seconds:g} s")
-        if dial.strikes(dial.notify.repeat):
-            self._start(replace(notification))
-        self._start(notification)
+        copies = [replace(notification)] if dial.strikes(dial.notify.repeat) else []
+        begun = [self._start(each) for each in (*copies, notification)]
+        return () if delayed else begun
 
     async def post(self, url: str, letter: Letter) -> Reception:
         """Post once. Redirects are not followed; an answer after five seconds is none."""
@@ -124,10 +141,11 @@ class Courier:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return Reception(None, f"{type(error).__name__} {error}")
 
-    def _start(self, notification: Notification) -> None:
+    def _start(self, notification: Notification) -> asyncio.Task[None]:
         task = asyncio.create_task(self._deliver(notification, next(self._numbers)))
         self._tasks[task] = notification
         task.add_done_callback(self._tasks.pop)
+        return task
 
     async def _deliver(self, notification: Notification, number: int) -> None:
         """Try until accepted or the ladder ends. Each try is due so long after the one before was due, so that
@@ -144,34 +162,62 @@ class Courier:
             await self._around.clock.sleep_until(notification.next_at)
 
     async def _hold_and_harass(self, notification: Notification, number: int) -> None:
-        """What the dial does to a first try: others overtake it, forgeries and probes run ahead of it."""
+        """What the dial does to a first try: others overtake it, bad letters run ahead of it."""
         dial = self._around.dial
         if dial.strikes(dial.notify.reorder):
             self._note(notification, "held back", "fault: held until a later one has gone")
-            self._held[number] = asyncio.get_running_loop().create_future()
-            await asyncio.wait((self._held[number],), timeout=LONGEST_HOLD_SECONDS)
-            del self._held[number]
+            await self._hold(number)
         if dial.strikes(dial.notify.forge):
-            await self._try_spoiled(notification, dial.random.choice(letters.FORGERIES))
+            await self._try_spoiled(notification, "forge", dial.random.choice(letters.FORGERIES))
         if dial.strikes(dial.notify.probe):
-            await self._try_spoiled(notification, "probe")
+            await self._try_spoiled(notification, "probe", "probe")
+        if dial.strikes(dial.notify.tamper):
+            original_type, _ = letters.EVENTS[notification.event_type]
+            await self._try_spoiled(notification, "tamper", next(self._turns[original_type]))
+        if dial.strikes(dial.notify.stale):
+            await self._try_spoiled(notification, "stale", "timestamp")
+
+    async def _hold(self, number: int) -> None:
+        """Wait to be overtaken. Where all are held back, one that is not the first is let go, and those before it
+        follow."""
+        held = self._held[number] = asyncio.get_running_loop().create_future()
+        if len(self._held) >= MOST_HELD:
+            self._let_go(self._around.dial.random.choice(sorted(self._held)[1:]))
+        await asyncio.wait((held,), timeout=LONGEST_HOLD_SECONDS)
+        if not held.done():
+            self._let_go(max(self._held))
+            await held
+        del self._held[number]
+
+    def _let_go(self, number: int) -> None:
+        if not self._held[number].done():
+            self._held[number].set_result(None)
 
     async def _try(self, notification: Notification, number: int) -> bool:
-        merchant, now = self._merchants[notification.mchid], self._around.clock.now()
-        letter = letters.signed(merchant, notification.body.encode(), now)
-        reception = await self.post(notification.url, letter)
+        reception = await self._post(notification, letters.signed)
         self._note(notification, f"try {notification.tries + 1}", reception.verdict())
-        for held, overtaken in self._held.items():
-            if held < number and not overtaken.done():
-                overtaken.set_result(None)
+        self._count(notification, "true", reception)
+        for earlier in [held for held in self._held if held < number]:
+            self._let_go(earlier)
         return reception.accepted
 
-    async def _try_spoiled(self, notification: Notification, way: str) -> None:
-        merchant, now = self._merchants[notification.mchid], self._around.clock.now()
-        letter = letters.spoiled(way, merchant, notification.body.encode(), now)
-        reception = await self.post(notification.url, letter)
-        self._note(notification, f"spoiled: {way}", reception.verdict())
+    async def _try_spoiled(self, notification: Notification, fault: str, way: str) -> None:
+        reception = await self._post(notification, letters.SPOILINGS[way])
+        self._note(notification, f"spoiled: {way}", reception.verdict(), fault=fault)
+        self._count(notification, f"{fault}: {way}", reception)
 
-    def _note(self, notification: Notification, what: str, verdict: str) -> None:
-        facts = {"out_trade_no": notification.out_trade_no, "url": notification.url}
-        self._around.log.write("wechat", "notification", f"TRANSACTION.SUCCESS {what}", verdict, **facts)
+    async def _post(self, notification: Notification, seal: letters.Spoiling) -> Reception:
+        """Sign and post, when there is a place at the receiver's."""
+        async with self._places[urlsplit(notification.url).netloc]:
+            merchant, now = self._merchants[notification.mchid], self._around.clock.now()
+            return await self.post(notification.url, seal(merchant, notification.body.encode(), now))
+
+    def _count(self, notification: Notification, letter: str, reception: Reception) -> None:
+        outcome = "accepted" if reception.accepted else "unanswered" if reception.status is None else "refused"
+        self._tally[notification.event_type, letter, outcome] += 1
+
+    def _note(self, notification: Notification, what: str, verdict: str, **facts: object) -> None:
+        facts |= {"mchid": notification.mchid, "out_trade_no": notification.out_trade_no, "url": notification.url}
+        if notification.out_refund_no:
+            facts["out_refund_no"] = notification.out_refund_no
+        self._around.log.write("wechat", "notification", f"{notification.event_type} {what}", verdict, **facts)

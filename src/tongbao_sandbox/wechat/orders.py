@@ -10,10 +10,10 @@ from typing import Any
 
 from tongbao_sandbox.clock import BEIJING, rfc3339
 from tongbao_sandbox.wechat import errors
-from tongbao_sandbox.wechat.book import Book
+from tongbao_sandbox.wechat.book import Book, Line
 
-NOTPAY, SUCCESS, CLOSED = "NOTPAY", "SUCCESS", "CLOSED"
-STATE_TEXTS = {NOTPAY: "订单未支付", SUCCESS: "支付成功", CLOSED: "订单已关闭"}
+NOTPAY, SUCCESS, REFUND, CLOSED = "NOTPAY", "SUCCESS", "REFUND", "CLOSED"
+STATE_TEXTS = {NOTPAY: "订单未支付", SUCCESS: "支付成功", REFUND: "转入退款", CLOSED: "订单已关闭"}
 
 PREPAY_LIFE_SECONDS = 2 * 3600
 UNPAID_LIFE_SECONDS = 7 * 86400
@@ -42,18 +42,24 @@ class Order:
     prepays: dict[str, float] = field(default_factory=dict)
     paid_at: float | None = None
     transaction_id: str | None = None
+    has_refund: bool = False
+
+    @property
+    def total(self) -> int:
+        """What it costs, in fen."""
+        return int(self.params["amount"]["total"])
 
     def state(self, now: float) -> str:
         """The order's `trade_state`. WeChat closes unpaid orders after seven days; nothing needs to run for that."""
         if self.paid_at is not None:
-            return SUCCESS
+            return REFUND if self.has_refund else SUCCESS
         abandoned = now >= max(self.created_at + UNPAID_LIFE_SECONDS, self.pay_until)
         return CLOSED if self.closed_by_merchant or abandoned else NOTPAY
 
     def as_if_paid(self, now: float) -> Order:
-        """The order itself once paid, else a copy of it that looks paid: for notifications that lie."""
+        """A copy of the order as it was when paid, or would be: for notifications, the crafted ones too."""
         if self.paid_at is not None:
-            return self
+            return replace(self, has_refund=False)
         return replace(self, paid_at=now, transaction_id=_new_transaction_id())
 
 
@@ -90,7 +96,7 @@ class Orders:
         if order is None:
             order = Order(mchid, number, params, now, _pay_until(params.get("time_expire"), now))
             self._by_number[mchid, number] = order
-        elif order.state(now) == SUCCESS:
+        elif order.paid_at is not None:
             raise errors.order_paid()
         elif order.state(now) == CLOSED:
             raise errors.order_closed()
@@ -115,9 +121,9 @@ class Orders:
             raise errors.order_unknown()
         return order
 
-    def close(self, order: Order, now: float) -> None:
+    def close(self, order: Order) -> None:
         """Close an order for good; closing a closed one changes nothing. Raises Refusal(ORDER_PAID)."""
-        if order.state(now) == SUCCESS:
+        if order.paid_at is not None:
             raise errors.order_paid()
         order.closed_by_merchant = True
 
@@ -132,7 +138,7 @@ class Orders:
 
     def pay(self, order: Order, prepay_id: str | None, now: float) -> None:
         """The buyer pays: the order moves and so does the money, together. Raises CannotPay."""
-        if order.state(now) == SUCCESS:
+        if order.paid_at is not None:
             raise CannotPay("ORDER_PAID", "该订单已支付")
         if order.state(now) == CLOSED:
             raise CannotPay("ORDER_CLOSED", "该订单已关闭")
@@ -144,15 +150,16 @@ class Orders:
         order.paid_at = now
         order.transaction_id = _new_transaction_id()
         self._by_transaction[order.transaction_id] = order
-        payer, total = order.params["payer"]["openid"], order.params["amount"]["total"]
-        self._book.pay(now, order.mchid, payer, order.out_trade_no, order.transaction_id, total)
+        payer = order.params["payer"]["openid"]
+        trade = order.out_trade_no, order.transaction_id
+        self._book.write(Line(now, "payment", order.mchid, payer, *trade, order.total))
 
 
 def transaction(order: Order, now: float) -> dict[str, Any]:
     """The order as a query answers it: `transaction_id`, `payer`, `attach` and such only once paid (protocol 2.5)."""
     state = order.state(now)
     view: dict[str, Any] = {
-        "amount": {"currency": "CNY", "total": order.params["amount"]["total"]},
+        "amount": {"currency": "CNY", "total": order.total},
         "appid": order.params["appid"],
         "mchid": order.mchid,
         "out_trade_no": order.out_trade_no,
@@ -161,19 +168,20 @@ def transaction(order: Order, now: float) -> dict[str, Any]:
     }
     if "device_id" in order.params.get("scene_info", {}):
         view["scene_info"] = {"device_id": order.params["scene_info"]["device_id"]}
-    if "attach" in order.params and state == SUCCESS:
+    if order.paid_at is None:
+        return view
+    if "attach" in order.params:
         view["attach"] = order.params["attach"]
-    return view | _paid_part(order) if state == SUCCESS else view
+    return view | _paid_part(order, order.paid_at)
 
 
-def _paid_part(order: Order) -> dict[str, Any]:
-    total = order.params["amount"]["total"]
-    assert order.paid_at is not None
+def _paid_part(order: Order, paid_at: float) -> dict[str, Any]:
+    amount = {"currency": "CNY", "payer_currency": "CNY", "payer_total": order.total, "total": order.total}
     return {
-        "amount": {"currency": "CNY", "payer_currency": "CNY", "payer_total": total, "total": total},
+        "amount": amount,
         "bank_type": "OTHERS",
         "payer": {"openid": order.params["payer"]["openid"]},
-        "success_time": rfc3339(order.paid_at),
+        "success_time": rfc3339(paid_at),
         "trade_type": "JSAPI",
         "transaction_id": order.transaction_id,
     }

@@ -1,4 +1,4 @@
-"""Messages, signatures and sealed resources of WeChat Pay v3 (protocol 1.2, 1.3, 1.7). Pure."""
+"""Messages, signatures, sealed resources and encrypted fields of WeChat Pay v3 (protocol 1.2, 1.3, 1.7, 1.8). Pure."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import binascii
 import secrets
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP, PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 
 _PADDING = PKCS1v15()
 _HASH = SHA256()
+_FIELD_PADDING = OAEP(MGF1(SHA1()), SHA1(), None)  # noqa: S303 (the protocol's choice)
 
 
 def request_message(method: str, path: str, timestamp: str, nonce: str, body: bytes) -> bytes:
@@ -44,6 +45,19 @@ def verify(key: RSAPublicKey, message: bytes, signature: str) -> bool:
 def seal(cipher: AESGCM, nonce: str, plaintext: bytes, associated_data: str) -> str:
     """AES-256-GCM, tag at the end, in base64."""
     return base64.b64encode(cipher.encrypt(nonce.encode(), plaintext, associated_data.encode())).decode()
+
+
+def unsealed(cipher: AESGCM, nonce: str, ciphertext: str, associated_data: str) -> bytes:
+    """The plaintext of what `seal` made. Raises InvalidTag."""
+    return cipher.decrypt(nonce.encode(), base64.b64decode(ciphertext), associated_data.encode())
+
+
+def decrypted_field(key: RSAPrivateKey, value: str) -> str | None:
+    """The plaintext of a sensitive field, or None if it was not encrypted for this key."""
+    try:
+        return key.decrypt(base64.b64decode(value, validate=True), _FIELD_PADDING).decode()
+    except ValueError:
+        return None
 
 
 def new_nonce(length: int = 32) -> str:

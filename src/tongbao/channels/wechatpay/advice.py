@@ -118,8 +118,7 @@ _PAYMENT: Mapping[str, Words] = {
         "请在支付请求中带上买家在该小程序下的 openid",
     ),
     "unsupported_method": Words(
-        "Use a payment method that this account has: `tongbao account show` tells",
-        "请使用该账户支持的支付方式",
+        "Pay by the method jsapi, the only one that this channel has", "请使用支付方式 jsapi：本渠道仅支持这一种"
     ),
     "unsupported_currency": Words(
         "Use CNY, the only currency it takes",
@@ -154,10 +153,10 @@ _REFUND: Mapping[str, Words] = {
         "致。请在商户平台（交易中心 > 交易订单）查看；若已超期，请用其他方式退给买家",
     ),
     "unsupported": Words(
-        "For the buyer's card, send bank_type (such as ICBC_DEBIT), card_number and card_holder; the account needs "
+        "For the buyer's card, send bank (such as ICBC_DEBIT), card_number and card_holder; the account needs "
         "WeChat Pay's public key or a certificate of its to encrypt them. Or send the money to the merchant's own "
         "card",
-        "退到买家银行卡需提供 bank_type（如 ICBC_DEBIT）、card_number 与 card_holder，且账户须有微信支付公钥或平台证"
+        "退到买家银行卡需提供 bank（如 ICBC_DEBIT）、card_number 与 card_holder，且账户须有微信支付公钥或平台证"
         "书用于加密；也可改退到商户自己的银行卡",
     ),
 }

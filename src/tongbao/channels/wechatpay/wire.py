@@ -132,7 +132,7 @@ def redirection_body(redirection: Redirection, encrypt: Callable[[str], str]) ->
     """
     fields = {"out_refund_no": redirection.refund_id, "type": _DESTINATIONS[redirection.to]}
     if redirection.to is Destination.BUYER_CARD:
-        bank, number, holder = redirection.bank_type, redirection.card_number, redirection.card_holder
+        bank, number, holder = redirection.bank, redirection.card_number, redirection.card_holder
         if not (bank and number and holder):
             raise Rejected("unsupported", "a buyer's card needs its bank, its number and the name of its holder")
         fields |= {"bank_type": bank, "bank_account": encrypt(number), "real_name": encrypt(holder)}

@@ -1,6 +1,14 @@
 """The API for merchants' servers and for mini-programs."""
 
-from tongbao.web.api import orders, sessions, timeline, webhooks
+from tongbao.web.api import cases, explanations, orders, refunds, sessions, timeline, webhooks
 
-ROUTERS = (orders.router, sessions.router, timeline.router, webhooks.router)
+ROUTERS = (
+    orders.router,
+    sessions.router,
+    refunds.router,
+    timeline.router,
+    webhooks.router,
+    cases.router,
+    explanations.router,
+)
 """Its routes, the busiest first."""

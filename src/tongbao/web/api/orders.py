@@ -13,9 +13,9 @@ from tongbao.kit import clock
 from tongbao.kit.db import Db
 from tongbao.kit.errors import Refusal
 from tongbao.merchants import Principal
-from tongbao.payments import Attempt, Choice, Draft, Order, Payer, Started
+from tongbao.payments import Choice, Draft, Payer, Started
 from tongbao.web.api import watching
-from tongbao.web.api.auth import authenticate, authenticate_merchant
+from tongbao.web.api.auth import authenticate, authenticate_merchant, own_order
 from tongbao.web.api.idempotency import asker, once
 from tongbao.web.api.schemas import (
     CloseRequest,
@@ -24,7 +24,7 @@ from tongbao.web.api.schemas import (
     OrderRequest,
     PaymentAnswer,
     PaymentRequest,
-    dump,
+    answer,
     parse,
     refusals,
     takes,
@@ -51,7 +51,7 @@ _WAIT = {
     responses={
         200: {"model": OpenedAnswer, "description": "The same reference and content came before: the same order"},
         201: {"model": OpenedAnswer},
-        **refusals(400, 401, 403, 409, 413, 422, 502, 503),
+        **refusals(400, 401, 403, 409, 413, 422, 502),
     },
     openapi_extra=takes(OrderRequest),
 )
@@ -69,10 +69,10 @@ async def create(request: Request) -> Response:
         payer = await _payer_of(context.db, principal.merchant_id, body.buyer)
         first = (Choice(body.payment.channel, body.payment.method), payer) if body.payment else None
         opened = await payments.create_order(context.db, context.directory, draft, first)
-        answer = payments.order_view(opened.order, opened.attempts)
+        view = payments.order_view(opened.order, opened.attempts)
         if opened.started:
-            answer |= _started(opened.started)
-        return _json(answer, 201 if opened.is_new else 200)
+            view |= _started(opened.started)
+        return answer(view, 201 if opened.is_new else 200)
 
     return await once(request, context, asker(principal), raw, act)
 
@@ -81,7 +81,7 @@ async def create(request: Request) -> Response:
     "/orders/{order_id}/payments",
     status_code=201,
     summary="Pay an order",
-    responses={201: {"model": PaymentAnswer}, **refusals(400, 401, 404, 409, 413, 422, 502, 503)},
+    responses={201: {"model": PaymentAnswer}, **refusals(400, 401, 404, 409, 413, 422, 502)},
     openapi_extra=takes(PaymentRequest),
 )
 async def pay(request: Request, order_id: str) -> Response:
@@ -93,9 +93,9 @@ async def pay(request: Request, order_id: str) -> Response:
     async def act() -> Response:
         body = parse(PaymentRequest, raw)
         payer = await _payer_for(context.db, principal, order_id)
-        choice = Choice(body.channel, body.method)
+        choice = Choice(body.channel, body.method, body.fresh)
         started = await payments.start(context.db, context.directory, principal.merchant_id, order_id, choice, payer)
-        return _json(_started(started), 201)
+        return answer(_started(started), 201)
 
     return await once(request, context, asker(principal), raw, act)
 
@@ -111,22 +111,23 @@ async def read(request: Request, order_id: str) -> Response:
     context = context_of(request)
     principal = await authenticate(request, context.db)
     wait = _wait_seconds(request)
-    order, attempts = await _own_order(context.db, principal, order_id)
+    order, attempts = await own_order(context.db, principal, order_id)
     if wait and order.status == payments.OrderStatus.OPEN:
         order, attempts = await watching.next_change(context, order, attempts, wait)
-    return _json(payments.order_view(order, attempts), 200)
+    return answer(payments.order_view(order, attempts))
 
 
 @router.get(
     "/orders/{order_id}/events",
     summary="Follow an order (server-sent events)",
+    response_class=StreamingResponse,
     responses={200: {"content": {"text/event-stream": {}}}, **refusals(401, 404)},
 )
 async def follow(request: Request, order_id: str) -> Response:
     """An `order` event with the whole order now and at every change, until it is paid or closed."""
     context = context_of(request)
     principal = await authenticate(request, context.db)
-    order, attempts = await _own_order(context.db, principal, order_id)
+    order, attempts = await own_order(context.db, principal, order_id)
     headers = {"cache-control": "no-cache", "x-accel-buffering": "no"}
     return StreamingResponse(watching.events(context, order, attempts), 200, headers, "text/event-stream")
 
@@ -134,7 +135,8 @@ async def follow(request: Request, order_id: str) -> Response:
 @router.post(
     "/orders/{order_id}/close",
     summary="Close an order",
-    responses={200: {"model": OrderAnswer}, **refusals(400, 401, 403, 404, 409, 413, 422, 502, 503)},
+    responses={200: {"model": OrderAnswer}, **refusals(400, 401, 403, 404, 409, 413, 422, 502)},
+    openapi_extra=takes(CloseRequest, required=False),
 )
 async def close(request: Request, order_id: str) -> Response:
     """Close an order that is not paid: at the gateways first, so that it can never be paid, then here."""
@@ -145,7 +147,7 @@ async def close(request: Request, order_id: str) -> Response:
     async def act() -> Response:
         body = parse(CloseRequest, raw)
         await payments.close(context.db, context.directory, principal.merchant_id, order_id, body.reason)
-        return _json(payments.order_view(*await payments.get_order(context.db, principal.merchant_id, order_id)), 200)
+        return answer(payments.order_view(*await payments.get_order(context.db, principal.merchant_id, order_id)))
 
     return await once(request, context, asker(principal), raw, act)
 
@@ -192,14 +194,6 @@ async def _payer_for(db: Db, principal: Principal | BuyerPrincipal, order_id: st
     return await _payer_of(db, principal.merchant_id, order.buyer_id)
 
 
-async def _own_order(db: Db, principal: Principal | BuyerPrincipal, order_id: str) -> tuple[Order, tuple[Attempt, ...]]:
-    """An order the principal may see: another buyer's does not exist for it."""
-    order, attempts = await payments.get_order(db, principal.merchant_id, order_id)
-    if isinstance(principal, BuyerPrincipal) and order.buyer_id != principal.buyer_id:
-        raise Refusal("order_not_found", 404, order_id=order_id)
-    return order, attempts
-
-
 def _wait_seconds(request: Request) -> int:
     text = request.query_params.get("wait", "0")
     if not (text.isascii() and text.isdigit() and len(text) < 3 and int(text) <= _WAIT_LIMIT_SECONDS):
@@ -210,7 +204,3 @@ def _wait_seconds(request: Request) -> int:
 
 def _started(started: Started) -> dict[str, Any]:
     return {"attempt": payments.attempt_view(started.attempt), "client_params": started.client_params}
-
-
-def _json(content: object, status: int) -> Response:
-    return Response(dump(content), status, media_type="application/json")

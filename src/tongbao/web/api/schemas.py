@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Annotated, Any, Literal, TypeVar
 
 import orjson
+from fastapi import Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from tongbao.kit.errors import Refusal
@@ -26,7 +28,13 @@ def _storable(text: str) -> str:
 
 
 Amount = Annotated[int, Field(strict=True, ge=1, le=MAX_AMOUNT, description="in fen", examples=[1800])]
-Text = Annotated[str, AfterValidator(_storable)]
+Text = Annotated[str, AfterValidator(_storable), Field(json_schema_extra={"pattern": r"^[^\u0000]*$"})]
+PlainText = Annotated[
+    str,
+    AfterValidator(_plain),
+    Field(json_schema_extra={"pattern": r"^[\u0020-\u007E\u0080-\uD7FF\uE000-\uFFFF]*$"}),
+]
+"""What gateways take, too. Patterns are for the API's document; what is wrong is told in words."""
 Reference = Annotated[
     str,
     StringConstraints(pattern=r"^[A-Za-z0-9_\-.*|]{1,64}$"),
@@ -79,6 +87,9 @@ class PaymentRequest(Body):
 
     channel: Name = Field(description="who moves the money")
     method: Name = Field(description="one of the channel's methods")
+    fresh: Annotated[bool, Field(strict=True)] = Field(
+        False, description="start a new attempt although an open one could be gone on with"
+    )
 
 
 class OrderRequest(Body):
@@ -87,7 +98,7 @@ class OrderRequest(Body):
     reference: Reference
     amount: Amount
     currency: Literal["CNY"] = "CNY"
-    subject: Annotated[str, StringConstraints(min_length=1, max_length=127), AfterValidator(_plain)] = Field(
+    subject: Annotated[PlainText, StringConstraints(min_length=1, max_length=127)] = Field(
         description="shown on the buyer's bill", examples=["Latte, large"]
     )
     items: Annotated[list[Item], Field(max_length=100)] = []
@@ -111,7 +122,7 @@ class OrderRequest(Body):
 class CloseRequest(Body):
     """Why an order is closed, for the record."""
 
-    reason: Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_plain)] = "by_merchant"
+    reason: Annotated[PlainText, StringConstraints(min_length=1, max_length=64)] = "by_merchant"
 
 
 class ReplayRequest(Body):
@@ -131,6 +142,7 @@ class AttemptAnswer(BaseModel):
     reason: str | None
     amount: int
     currency: str
+    refunded: int = Field(description="fen of it that are going or gone back")
     transaction_id: str | None
     created_at: str
     paid_at: str | None
@@ -153,6 +165,7 @@ class OrderAnswer(BaseModel):
     paid_at: str | None
     closed_at: str | None
     close_reason: str | None
+    refunded: int = Field(description="fen of its payment that are going or gone back")
     payments: list[AttemptAnswer]
 
 
@@ -195,9 +208,9 @@ def parse(model: type[B], raw: bytes) -> B:
         raise InvalidRequest(errors) from None
 
 
-def takes(model: type[Body]) -> dict[str, Any]:
+def takes(model: type[Body], *, required: bool = True) -> dict[str, Any]:
     """The OpenAPI of a route that takes this body."""
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": _inlined(model)}}}}
+    return {"requestBody": {"required": required, "content": {"application/json": {"schema": _inlined(model)}}}}
 
 
 def _inlined(model: type[Body]) -> Any:
@@ -215,8 +228,14 @@ def _inlined(model: type[Body]) -> Any:
 
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The OpenAPI of a route that refuses with these statuses."""
-    return {status: {"model": Problem} for status in statuses}
+    """The OpenAPI of a route that refuses with these statuses. What any route may answer is said in `document.py`."""
+    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {status: {"description": HTTPStatus(status).phrase, "content": problem} for status in statuses}
+
+
+def answer(content: object, status: int = 200) -> Response:
+    """A JSON answer."""
+    return Response(dump(content), status, media_type="application/json")
 
 
 def dump(content: object) -> bytes:

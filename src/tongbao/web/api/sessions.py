@@ -22,7 +22,7 @@ router = APIRouter(prefix="/v1", tags=["buyers"])
     "/sessions",
     status_code=201,
     summary="Log a buyer in",
-    responses={201: {"model": SessionAnswer}, **refusals(400, 401, 404, 409, 413, 422, 503)},
+    responses={201: {"model": SessionAnswer}, **refusals(400, 401, 404, 409, 413, 422)},
     openapi_extra=takes(SessionRequest),
 )
 async def create_session(request: Request) -> Response:
@@ -47,7 +47,7 @@ async def create_session(request: Request) -> Response:
 @router.get(
     "/sessions/current",
     summary="Ask whose session it is",
-    responses={200: {"model": CurrentSession}, **refusals(401, 422)},
+    responses={200: {"model": CurrentSession}, **refusals(401)},
 )
 async def current_session(request: Request) -> Response:
     """For a merchant's own server, which gets the buyer's token from its mini-program: whose it is, if it is valid."""

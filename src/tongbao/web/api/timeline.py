@@ -60,11 +60,7 @@ async def timeline(request: Request, order_id: str) -> Response:
     attempt = attempt or (attempts[-1] if attempts else None)
     postings = await ledger.postings_of(context.db, principal.merchant_id, order_id)
     deliveries = await webhooks.deliveries_of(context.db, principal.merchant_id, order_id=order_id)
-    notices = [
-        notice
-        for each in attempts
-        for notice in await callbacks.notices_of(context.db, principal.merchant_id, each.attempt_id)
-    ]
+    notices = await callbacks.notices_of_order(context.db, principal.merchant_id, order_id)
     answer = {
         "order_id": order_id,
         "steps": _steps(order, attempt, notices, postings, deliveries),

@@ -1,0 +1,40 @@
+/** Money going back, as the phone shows it. */
+import { h, yuan } from './dom.js'
+import { t } from './words.js'
+
+/**
+ * What the buyer can still ask for: all that is left, or one cup of a drink. Cups are counted, so that asking for the
+ * same one twice is the same refund.
+ */
+export function choices({ amount, items }, refunds) {
+  const counted = refunds.filter(({ origin, state }) => origin === 'merchant' && state !== 'closed')
+  const left = counted.reduce((rest, refund) => rest - refund.amount, amount)
+  const cups = items.flatMap(({ reference, quantity, unit_price }) => {
+    const number = 1 + counted.filter((refund) => refund.items[0]?.reference === reference).length
+    return number <= quantity && unit_price < left ? [{ amount: unit_price, wish: { drink: reference, number } }] : []
+  })
+  return left > 0 ? [{ amount: left, wish: {} }, ...cups] : []
+}
+
+/** Each refund with how far it is. `nameOf` names the drink with an id. */
+export function refundList(refunds, nameOf) {
+  return h('div', { class: 'refunds' }, ...refunds.map((each) => card(each, nameOf)))
+}
+
+function card(refund, nameOf) {
+  const what = refund.origin === 'surplus' ? t('refund_surplus') : refund.items.length ? nameOf(refund.items[0].reference) : t('refund_all')
+  const steps = ['requested', 'sent', ending(refund)]
+  const reached = Math.max(steps.indexOf(refund.state), refund.state === 'succeeded' ? 2 : 0)
+  const step = (name, number) => h('li', { class: number <= reached ? 'refund__reached' : null }, t(`refund_${name}`))
+  return h(
+    'div', { class: `refund refund_${refund.state}` },
+    h('p', {}, h('span', {}, `${t('refund')} · ${what}`), h('b', {}, yuan(refund.amount))),
+    h('ol', {}, ...steps.map(step)),
+  )
+}
+
+/** What a refund comes to, as far as can be seen: what the shop took over itself, it has to hand to the buyer. */
+function ending({ state, is_kept }) {
+  if (state === 'closed' || state === 'abnormal') return state
+  return is_kept ? 'kept' : 'succeeded'
+}
