@@ -13,7 +13,7 @@ from statistics import median
 
 import orjson
 
-from bench.processes import ROOT
+from tools.programs import ROOT
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,29 +20,20 @@ import orjson
 import psycopg
 
 from bench import opponents, store
-from bench.processes import ROOT, BenchError, Server, cpu_seconds, free_port, parent_of, serving, stop
+from bench.processes import BenchError, Server, cpu_seconds, parent_of, serving
 from bench.rounds import Results
-from tongbao import merchants, webhooks
-from tongbao.kit import clock, embedded, migrate
+from tongbao.kit import embedded, migrate
 from tongbao.kit.db import Db
 from tongbao.kit.sealing import new_master_key, sealer_from_text
 from tongbao_sandbox import persistence
 from tongbao_sandbox.gateway import Address
 from tongbao_sandbox.wechat import credentials
 from tongbao_sandbox.wechat.credentials import Merchant
+from tools.programs import ROOT, end, free_ports
+from tools.shop import ACCOUNT_FIELDS, open_merchant
 
 CONNECTIONS = 10
 """To the database, for each server and for pgbench."""
-
-_ACCOUNT_FIELDS = (
-    "base_url",
-    "mchid",
-    "merchant_serial",
-    "merchant_private_key_pem",
-    "apiv3_key",
-    "platform_public_key_id",
-    "platform_public_key_pem",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +95,7 @@ def opened() -> Iterator[Stage]:
         with psycopg.connect(postgres.url) as connection:
             postmaster = parent_of(store.postmaster_child(connection))
         sandbox, merchant, papers = stack.enter_context(_sandbox(folder))
-        port = free_port()
+        port = free_ports(1)
         command = [sys.executable, "-m", "bench.receiver", str(port)]
         receiver = stack.enter_context(serving("receiver", command, port, folder / "receiver.log"))
         load = stack.enter_context(_load())
@@ -114,7 +105,7 @@ def opened() -> Iterator[Stage]:
 @contextmanager
 def tongbao(stage: Stage, name: LiteralString, *, with_worker: bool) -> Iterator[Shop]:
     """Tongbao as `tongbao serve` runs it, on a fresh database, with one merchant whose webhooks the receiver takes."""
-    url, master_key, port = store.create_database(stage.database_url, name), new_master_key("bench"), free_port()
+    url, master_key, port = store.create_database(stage.database_url, name), new_master_key("bench"), free_ports(1)
     migrate.apply(url)
     account_id, api_key = asyncio.run(_seeded(stage, url, master_key))
     environment = {
@@ -147,8 +138,8 @@ def tongbao(stage: Stage, name: LiteralString, *, with_worker: bool) -> Iterator
 @contextmanager
 def tutorial(stage: Stage, name: LiteralString) -> Iterator[Shop]:
     """The tutorial server, on a fresh database of the same PostgreSQL, for the same merchant of the sandbox."""
-    url, port = store.create_database(stage.database_url, name), free_port()
-    settings = {name: stage.papers[name] for name in (*_ACCOUNT_FIELDS, "appid")} | {
+    url, port = store.create_database(stage.database_url, name), free_ports(1)
+    settings = {name: stage.papers[name] for name in (*ACCOUNT_FIELDS, "appid")} | {
         "database_url": url.replace("postgresql://", "postgresql+psycopg://", 1),
         "connections": CONNECTIONS,
         "notify_url": f"http://127.0.0.1:{port}/notify",
@@ -173,7 +164,7 @@ def tutorial(stage: Stage, name: LiteralString) -> Iterator[Shop]:
 @contextmanager
 def empty(stage: Stage) -> Iterator[Server]:
     """The empty handler."""
-    port = free_port()
+    port = free_ports(1)
     command, environment = [sys.executable, "-m", "bench.empty_server"], {"TONGBAO_PORT": str(port)}
     with serving("the empty handler", command, port, stage.folder / "empty.log", environment) as server:
         yield server
@@ -240,7 +231,7 @@ def ask(method: str, url: str, body: object = None, headers: Mapping[str, str] |
 @contextmanager
 def _sandbox(folder: Path) -> Iterator[tuple[Server, Merchant, Mapping[str, Any]]]:
     """The sandbox, from a state that we make, whose notifications come only when they are asked for."""
-    app, port, state = credentials.new_app(), free_port(3), folder / "sandbox.json"
+    app, port, state = credentials.new_app(), free_ports(3), folder / "sandbox.json"
     merchant = Merchant(credentials.new_merchant([app.appid], time.time()))
     persistence.save(state, {"gateways": {"wechat": {"apps": [app], "merchants": [merchant.papers]}}})
     command = [sys.executable, "-m", "tongbao_sandbox", "--base-port", str(port), "--state", str(state)]
@@ -256,27 +247,15 @@ def _load() -> Iterator[Load]:
     try:
         yield Load(process)
     finally:
-        stop(process)
+        end(process)
 
 
 async def _seeded(stage: Stage, url: str, master_key: str) -> tuple[str, str]:
     """Make the merchant; returns its account's id and an API key."""
-    sealer, papers = sealer_from_text(master_key), stage.papers
     db = await Db.connect(url, size=1)
     try:
-        async with db.tx() as tx:
-            merchant_id = (await merchants.create_merchant(tx, "Bench")).merchant_id
-        async with db.tx() as tx:
-            app = {"base_url": papers["miniprogram_base_url"]}
-            await merchants.add_app(tx, sealer, merchant_id, "wechat", papers["appid"], papers["app_secret"], app)
-        async with db.tx() as tx:
-            settings = {name: papers[name] for name in _ACCOUNT_FIELDS}
-            account = await merchants.add_account(tx, sealer, merchant_id, "wechatpay", settings)
-        async with db.tx() as tx:
-            _, api_key = await merchants.create_key(tx, merchant_id, "bench", None)
-        async with db.tx() as tx:
-            receiver_url = stage.receiver.url + "/webhooks"
-            await webhooks.add_endpoint(tx, sealer, merchant_id, receiver_url, allow_private=True, at=clock.now())
+        hook_url = stage.receiver.url + "/webhooks"
+        opened = await open_merchant(db, sealer_from_text(master_key), stage.papers, hook_url)
     finally:
         await db.close()
-    return account.account_id, api_key
+    return opened.account_id, opened.api_key

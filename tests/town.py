@@ -9,36 +9,24 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 from aiohttp import web
 
-from tests.channels.sandbox_process import free_ports, sandbox_process, wait_until_answering
-from tongbao import merchants, webhooks
+from tests.channels.sandbox_process import sandbox_process
 from tongbao.cli.books import check, gateway_book
-from tongbao.kit import clock
 from tongbao.kit.db import Db
 from tongbao.kit.sealing import Sealer, new_master_key, sealer_from_text
+from tools.programs import Program, free_ports
+from tools.shop import open_merchant
 
 JSAPI = {"channel": "wechatpay", "method": "jsapi"}
-_SETTINGS = (
-    "mchid",
-    "merchant_serial",
-    "merchant_private_key_pem",
-    "apiv3_key",
-    "platform_public_key_id",
-    "platform_public_key_pem",
-    "base_url",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,36 +37,7 @@ class Town:
     control_url: str
     database_url: str
     sealer: Sealer = field(repr=False)
-    server: Server
-
-
-@dataclass(slots=True)
-class Server:
-    """The server process, and how to start it again."""
-
-    command: list[str]
-    environment: dict[str, str] = field(repr=False)
-    url: str
-    log_path: Path
-    process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Start it and wait until it answers."""
-        with self.log_path.open("ab") as log:
-            self.process = subprocess.Popen(
-                self.command, env=self.environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
-            )
-        wait_until_answering(f"{self.url}/readyz", self.process, self.log_path)
-
-    def stop(self, number: int = signal.SIGTERM) -> None:
-        """Stop it, gently or not, and wait until it is gone."""
-        if self.process and self.process.poll() is None:
-            self.process.send_signal(number)
-            self.process.wait(timeout=15)
-
-    def log(self) -> str:
-        """Everything it has written."""
-        return self.log_path.read_text()
+    server: Program
 
 
 @pytest.fixture(scope="module")
@@ -97,12 +56,9 @@ def town(module_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> 
             "TONGBAO_ALLOW_PRIVATE_WEBHOOKS": "yes",
         }
         command = [sys.executable, "-m", "tongbao", "serve"]
-        server = Server(command, environment, url, folder / "server.log")
-        server.start()
-        try:
+        server = Program("the server", command, environment, folder / "server.log", f"{url}/readyz")
+        with server.running():
             yield Town(url, control_url, module_database_url, sealer_from_text(keys), server)
-        finally:
-            server.stop()
 
 
 @dataclass(slots=True)
@@ -229,8 +185,9 @@ async def shop(town: Town) -> AsyncIterator[Shop]:
         runner, hook_url = await _ear(heard)
         async with session.post(f"{town.control_url}/wechat/merchants", json={}) as response:
             credentials = await response.json()
-        shop = await _open(town, session, db, credentials, hook_url)
-        shop.webhooks = heard
+        opened = await open_merchant(db, town.sealer, credentials, hook_url)
+        keys = opened.merchant_id, opened.account_id, opened.api_key, credentials, opened.webhook_secret
+        shop = Shop(town, session, db, *keys, webhooks=heard)
         buyer = await shop.log_in()
         shop.buyer_id, shop.buyer_token = buyer["buyer_id"], buyer["token"]
         try:
@@ -241,31 +198,6 @@ async def shop(town: Town) -> AsyncIterator[Shop]:
             await db.close()
     # A closed session's sockets are closed by the loop's next turns, which must come before the loop's end.
     await asyncio.sleep(0.05)
-
-
-async def _open(town: Town, session: aiohttp.ClientSession, db: Db, credentials: dict[str, str], hook_url: str) -> Shop:
-    """Set a merchant up as the command line would."""
-    sealer, now = town.sealer, clock.now()
-    merchant = await db.run(lambda tx: merchants.create_merchant(tx, "A coffee shop"))
-    host_settings = {"base_url": credentials["miniprogram_base_url"]}
-    await db.run(
-        lambda tx: merchants.add_app(
-            tx,
-            sealer,
-            merchant.merchant_id,
-            "wechat",
-            credentials["appid"],
-            credentials["app_secret"],
-            host_settings,
-        )
-    )
-    settings = {name: credentials[name] for name in _SETTINGS}
-    account = await db.run(lambda tx: merchants.add_account(tx, sealer, merchant.merchant_id, "wechatpay", settings))
-    _, api_key = await db.run(lambda tx: merchants.create_key(tx, merchant.merchant_id, "tests", None))
-    _, secret = await db.run(
-        lambda tx: webhooks.add_endpoint(tx, sealer, merchant.merchant_id, hook_url, allow_private=True, at=now)
-    )
-    return Shop(town, session, db, merchant.merchant_id, account.account_id, api_key, credentials, secret)
 
 
 async def _ear(heard: list[tuple[dict[str, str], bytes]]) -> tuple[web.AppRunner, str]:
@@ -285,4 +217,4 @@ async def _ear(heard: list[tuple[dict[str, str], bytes]]) -> tuple[web.AppRunner
     return runner, f"http://127.0.0.1:{port}/webhooks"
 
 
-__all__ = ["JSAPI", "Answer", "Server", "Shop", "Town", "shop", "town"]
+__all__ = ["JSAPI", "Answer", "Shop", "Town", "shop", "town"]

@@ -104,7 +104,7 @@ def _letters(stage: Stage, numbers: range) -> Iterator[Letter]:
             "trade_type": "JSAPI",
             "transaction_id": f"420000{number}000",
         }
-        yield letters.signed(merchant, letters.envelope(merchant, transaction, now), now)
+        yield letters.signed(merchant, letters.envelope(merchant, "TRANSACTION.SUCCESS", transaction, now), now)
 
 
 async def _script(stage: Stage, shop: Shop, orders: Orders) -> pgbench.Script:

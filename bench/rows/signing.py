@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
 from bench import opponents
-from bench.processes import ROOT, BenchError
+from bench.processes import BenchError
 from bench.progress import Progress
 from bench.report import Row
 from bench.rounds import Plan, Results, compare, in_turn
@@ -26,6 +26,7 @@ from tongbao.kit import clock
 from tongbao_sandbox.gateway import Address
 from tongbao_sandbox.wechat import credentials, letters
 from tongbao_sandbox.wechat.credentials import Merchant
+from tools.programs import ROOT
 
 _BODY_BYTES = 500
 
@@ -54,7 +55,8 @@ def _sample() -> dict[str, str]:
     now, app = time.time(), credentials.new_app()
     merchant = Merchant(credentials.new_merchant([app.appid], now))
     papers = credentials.published(merchant, app, Address("127.0.0.1", 1))
-    letter = letters.signed(merchant, letters.envelope(merchant, {"text": "x" * _BODY_BYTES}, now), now)
+    envelope = letters.envelope(merchant, "TRANSACTION.SUCCESS", {"text": "x" * _BODY_BYTES}, now)
+    letter = letters.signed(merchant, envelope, now)
     target = "/v3/pay/transactions/jsapi"
     resource = orjson.loads(letter.body)["resource"]
     return {

@@ -1,4 +1,5 @@
-"""One payment without a browser, over HTTP alone, told step by step; then every invariant."""
+"""One payment and a refund of a part of it, without a browser, over HTTP alone, told step by step; after each, every
+invariant."""
 
 from __future__ import annotations
 
@@ -16,6 +17,7 @@ from tongbao import merchants, reconcile
 from tongbao.cli import gateway_book
 from tongbao.kit import clock
 from tongbao.kit.db import Db
+from tongbao.kit.money import yuan
 from tongbao.merchants import Account
 from tongbao.reconcile import Finding, GatewayBook
 from tongbao_demo.sandbox import Sandbox
@@ -23,6 +25,11 @@ from tongbao_demo.seed import Keys
 
 _SHEET_FIELDS = {"timeStamp", "nonceStr", "package", "signType", "paySign"}
 _PATIENCE_SECONDS = 10.0
+_REFUND_STEPS = {
+    "refund.requested": "记录退款，预留款项 · The refund is written down, its money set aside",
+    "refund.sent": "支付渠道受理退款 · The gateway takes it on",
+    "refund.succeeded": "退款已退回买家 · The buyer has it back",
+}
 
 
 class NotAsExpected(Exception):
@@ -40,24 +47,39 @@ class Stage:
     keys: Keys
 
 
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """An order that was paid, and the session of the buyer who paid it."""
+
+    order_id: str
+    session: str
+
+
 async def walk(stage: Stage) -> bool:
-    """Pay one order and print its timeline, its ledger lines and every invariant. False if anything is wrong.
+    """Pay one order and print its timeline, its ledger lines and every invariant; then give a part back and print
+    what that added. False if anything is wrong.
 
     Raises NotAsExpected where the walk cannot go on.
     """
     began = time.monotonic()
-    order_id = await _pay_one_order(stage)
-    timeline = await _delivered_timeline(stage, order_id)
+    paid = await _pay_one_order(stage)
+    timeline = await _delivered_timeline(stage, paid.order_id)
     _print_timeline(timeline)
     findings = await _settled_findings(stage)
     _print_findings(findings)
-    sound = all(step["at"] for step in timeline["steps"]) and not any(finding.wrong for finding in findings)
+    after = await _give_a_part_back(stage, paid)
+    _print_refund(after, timeline)
+    findings_after = await _settled_findings(stage)
+    _print_findings(findings_after)
+    sound = all(step["at"] for step in timeline["steps"]) and not any(
+        finding.wrong for finding in (*findings, *findings_after)
+    )
     click.echo(f"\n{'✓' if sound else '✗'} {time.monotonic() - began:.2f} s")
     return sound
 
 
-async def _pay_one_order(stage: Stage) -> str:
-    """The buyer's whole way, as the mini-program goes it; returns the order's id once it is paid."""
+async def _pay_one_order(stage: Stage) -> Paid:
+    """The buyer's whole way, as the mini-program goes it."""
     login = await _ask(stage, "POST", "/demo/phone/login", 200)
     app = {"host": "wechat", "app_id": stage.keys.app_id, "code": login["code"]}
     session = await _ask(stage, "POST", "/v1/sessions", 201, app)
@@ -73,7 +95,24 @@ async def _pay_one_order(stage: Stage) -> str:
     paid = await _ask(stage, "GET", f"/v1/orders/{order['id']}?wait=25", 200, token=session["token"])
     if paid["status"] != "paid":
         raise NotAsExpected(f"order {order['id']} is {paid['status']}, not paid")
-    return str(order["id"])
+    return Paid(order["id"], session["token"])
+
+
+async def _give_a_part_back(stage: Stage, paid: Paid) -> dict[str, Any]:
+    """The buyer asks the price of one cup back; the timeline, once the shop has been told of every step of it."""
+    wish = {"session": paid.session, "drink": "jasmine", "number": 1}
+    path = f"/demo/orders/{paid.order_id}/refunds"
+    refund = await _ask(stage, "POST", path, 201, wish)
+    again = await _ask(stage, "POST", path, 200, wish)
+    if again["id"] != refund["id"]:
+        raise NotAsExpected(f"asked twice, refunded twice: {refund['id']} and {again['id']}")
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        timeline: dict[str, Any] = await _ask(stage, "GET", f"/demo/timeline/{paid.order_id}", 200)
+        if {event["body"]["type"] for event in timeline["webhooks"]} >= _REFUND_STEPS.keys():
+            return timeline
+        await asyncio.sleep(0.05)
+    raise NotAsExpected(f"refund {refund['id']} was not back, or not told of, within {_PATIENCE_SECONDS:g} s")
 
 
 async def _delivered_timeline(stage: Stage, order_id: str) -> dict[str, Any]:
@@ -122,17 +161,30 @@ def _print_timeline(timeline: Mapping[str, Any]) -> None:
     click.echo(f"\n{timeline['order_id']}\n")
     first = _moment(timeline["steps"][0]["at"])
     for step in timeline["steps"]:
-        when = "—".center(25)
-        if step["at"]:
-            at = _moment(step["at"])
-            when = f"{at:%H:%M:%S}.{at.microsecond // 1000:03} {(at - first).total_seconds() * 1000:+9.1f} ms"
+        when = _when(step["at"], first) if step["at"] else "—".center(25)
         click.echo(f"{step['step']:3}  {when}  {step['title']['zh']} · {step['title']['en']}")
+    _print_books(timeline["ledger"], timeline["webhooks"])
+
+
+def _print_refund(timeline: Mapping[str, Any], before: Mapping[str, Any]) -> None:
+    """What a refund added to the timeline that was `before`."""
+    (refund,) = timeline["refunds"]
+    click.echo(f"\n退款 Refund  {refund['id']}  {yuan(refund['amount'])} {refund['currency']}\n")
+    told = [event for event in timeline["webhooks"] if event["body"]["type"] in _REFUND_STEPS]
+    told.sort(key=lambda event: _moment(event["body"]["timestamp"]))
+    first = _moment(before["steps"][0]["at"])
+    for event in told:
+        click.echo(f"  ↩  {_when(event['body']['timestamp'], first)}  {_REFUND_STEPS[event['body']['type']]}")
+    _print_books(timeline["ledger"][len(before["ledger"]) :], told)
+
+
+def _print_books(ledger: Sequence[Mapping[str, Any]], webhooks: Sequence[Mapping[str, Any]]) -> None:
     click.echo("\n借 debit / 贷 credit")
-    for line in timeline["ledger"]:
-        yuan = f"{line['amount'] // 100}.{line['amount'] % 100:02}"
-        click.echo(f"     {line['debit_account']} / {line['credit_account']}  {yuan} {line['currency']}")
+    for line in ledger:
+        sum_of_money = f"{yuan(line['amount'])} {line['currency']}"
+        click.echo(f"     {line['debit_account']} / {line['credit_account']}  {sum_of_money}")
     click.echo("\nWebhook")
-    for event in timeline["webhooks"]:
+    for event in webhooks:
         click.echo(f"  ✓  {event['body']['type']} {event['id']}")
 
 
@@ -142,6 +194,12 @@ def _print_findings(findings: Sequence[Finding]) -> None:
         click.echo(f"  {'✗' if finding.wrong else '✓'}  {finding.number:2}  {finding.name}")
         for wrong in finding.wrong:
             click.echo(f"         {wrong}")
+
+
+def _when(text: str, first: datetime) -> str:
+    """A time of day, and how long it is after the first."""
+    at = _moment(text)
+    return f"{at:%H:%M:%S}.{at.microsecond // 1000:03} {(at - first).total_seconds() * 1000:+9.1f} ms"
 
 
 def _moment(text: str) -> datetime:

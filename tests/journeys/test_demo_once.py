@@ -1,4 +1,4 @@
-"""`tongbao demo --once`: one payment without a browser, and the ports it needs."""
+"""`tongbao demo --once`: one payment and a refund without a browser, and the ports it needs."""
 
 from __future__ import annotations
 
@@ -10,12 +10,18 @@ import pytest
 from tests.journeys.conftest import Demo
 
 
-def test_once_pays_tells_the_twelve_steps_and_leaves_nothing(new_demo: Demo) -> None:
+def test_once_pays_gives_a_part_back_tells_every_step_and_leaves_nothing(new_demo: Demo) -> None:
     result = new_demo.run("--once")
     assert result.returncode == 0, result.stdout + result.stderr
     steps = re.findall(r"^ *(\d+)  \d\d:\d\d:\d\d\.\d{3} +\+\d+\.\d ms  ", result.stdout, re.MULTILINE)
     assert steps == [str(number) for number in range(1, 13)]
     assert "clearing:" in result.stdout and "order.paid" in result.stdout
+    told = re.findall(r"^  ✓  (refund\.\w+) evt", result.stdout, re.MULTILINE)
+    assert told == ["refund.requested", "refund.sent", "refund.succeeded"]
+    assert re.search(
+        r"^     merchant / refunding  12\.00 CNY\n     refunding / clearing:\w+  12\.00 CNY$", result.stdout, re.M
+    )
+    assert result.stdout.count("postings sum to zero") == 2, "the invariants are checked after each"
     assert "✗" not in result.stdout
     assert new_demo.leftovers() == []
     assert (new_demo.folder / "demo.json").stat().st_mode & 0o777 == 0o600

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
@@ -24,6 +27,47 @@ def _order_coffee(page: Page) -> str:
     order: dict[str, Any] = answered.value.json()
     expect(page.locator(".order")).to_contain_text("¥36.00")
     return str(order["id"])
+
+
+def _pay(page: Page) -> None:
+    _tap(page, "微信支付")
+    _tap(page, "支付")
+
+
+def _paid_coffee(page: Page) -> str:
+    """As `_order_coffee`, and pay."""
+    order_id = _order_coffee(page)
+    _pay(page)
+    expect(page.get_by_role("heading", name="支付成功")).to_be_visible()
+    return order_id
+
+
+@contextmanager
+def _weather(page: Page, name: str) -> Iterator[None]:
+    """Something goes wrong for a while."""
+    switch = page.get_by_label(name)
+    with page.expect_response("**/demo/weather"):
+        switch.check()
+    try:
+        yield
+    finally:
+        with page.expect_response("**/demo/weather"):
+            switch.uncheck()
+
+
+def _ask_back(page: Page, what: str) -> None:
+    _tap(page, "申请退款")
+    page.locator(".sheet__choice", has_text=what).click()
+
+
+def _reached(page: Page) -> Locator:
+    """How far the one refund on the phone is."""
+    return page.locator(".refund__reached").last
+
+
+def _refunds(demo: Demo, order_id: str) -> list[tuple[str, str, int]]:
+    _, refunds = demo.ask("GET", f"/v1/orders/{order_id}/refunds")
+    return [(refund["origin"], refund["state"], refund["amount"]) for refund in refunds]
 
 
 def _step(page: Page, number: int) -> Locator:
@@ -78,13 +122,9 @@ def test_a_buyer_without_money_is_told_so_and_pays_again(page: Page, demo: Demo)
 
 
 def test_a_lost_notification_is_only_a_delay(page: Page, demo: Demo) -> None:
-    lose = page.get_by_label("丢失支付通知")
-    with page.expect_response("**/demo/phone/faults"):
-        lose.check()
-    try:
+    with _weather(page, "丢失通知"):
         order_id = _order_coffee(page)
-        _tap(page, "微信支付")
-        _tap(page, "支付")
+        _pay(page)
         expect(page.get_by_role("heading", name="正在确认支付结果")).to_be_visible()
         began = time.monotonic()
         expect(page.get_by_role("heading", name="支付成功")).to_be_visible(timeout=20_000)
@@ -92,9 +132,6 @@ def test_a_lost_notification_is_only_a_delay(page: Page, demo: Demo) -> None:
         expect(_step(page, 6)).to_have_class("step step_skipped")
         expect(_step(page, 12)).to_have_class("step step_done")
         assert _attempts(demo, order_id) == ["succeeded"]
-    finally:
-        with page.expect_response("**/demo/phone/faults"):
-            lose.uncheck()
 
 
 def test_a_double_tap_makes_one_attempt(page: Page, demo: Demo) -> None:
@@ -105,6 +142,61 @@ def test_a_double_tap_makes_one_attempt(page: Page, demo: Demo) -> None:
     assert _attempts(demo, order_id) == ["succeeded"]
     expect(page.locator(".step", has_text="手机：点击支付")).to_have_count(2)
     expect(page.locator(".step", has_text="手机：打开支付面板")).to_have_count(1)
+
+
+def test_a_buyer_asks_for_one_cup_back_and_sees_it_come(page: Page, demo: Demo) -> None:
+    order_id = _paid_coffee(page)
+    _tap(page, "申请退款")
+    expect(page.locator(".sheet__choice")).to_have_text(["全部退款¥36.00", "一杯拿铁¥18.00"])
+    page.locator(".sheet__choice").last.evaluate("button => { button.click(); button.click() }")
+    expect(_reached(page)).to_have_text("已退回")
+    expect(page.locator(".step", has_text="手机：申请退款")).to_have_count(2)
+    assert _refunds(demo, order_id) == [("merchant", "succeeded", 1800)], "tapped twice, it is one refund"
+    expect(page.locator(".posting")).to_have_count(3)
+    expect(page.locator(".webhook summary")).to_have_text(
+        [re.compile(f"^{name}✓") for name in ("refund.succeeded", "refund.sent", "refund.requested", "order.paid")]
+    )
+    _ask_back(page, "全部退款")
+    expect(page.locator(".refund")).to_have_count(2)
+    expect(page.get_by_role("button", name="申请退款")).to_have_count(0)
+
+
+def test_of_two_payments_one_comes_back_by_itself(page: Page, demo: Demo) -> None:
+    with _weather(page, "重复付款"):
+        order_id = _paid_coffee(page)
+    expect(page.locator(".refund")).to_contain_text("重复付款¥36.00")
+    expect(_reached(page)).to_have_text("已退回")
+    expect(page.locator(".case_closed")).to_contain_text("系统：已退回")
+    assert sorted(_attempts(demo, order_id)) == ["succeeded", "surplus"]
+    assert _refunds(demo, order_id) == [("surplus", "succeeded", 3600)]
+
+
+def test_a_refund_that_cannot_reach_the_buyer_goes_where_the_shop_decides(page: Page, demo: Demo) -> None:
+    with _weather(page, "退款异常"):
+        order_id = _paid_coffee(page)
+        _ask_back(page, "全部退款")
+        expect(_reached(page)).to_have_text("退款异常，店家处理中")
+        expect(page.locator(".case_open")).to_contain_text("退款异常")
+        _tap(page, "退到商户账户")
+        expect(_reached(page)).to_have_text("已退到商户账户，由店家转交")
+    expect(page.locator(".case_closed")).to_be_visible()
+    assert _refunds(demo, order_id) == [("merchant", "succeeded", 3600)]
+
+
+def test_a_wrong_amount_waits_for_a_person_and_the_story_says_so(page: Page, demo: Demo) -> None:
+    with _weather(page, "通知金额不符"):
+        order_id = _order_coffee(page)
+        _pay(page)
+        expect(page.locator(".case_open")).to_contain_text("通知的金额 ¥0.01，应付 ¥36.00")
+    page.get_by_role("tab", name="这笔单的经过").click()
+    expect(page.locator(".story__next")).to_be_visible()
+    _tap(page, "并未收款")
+    expect(page.locator(".case_closed")).to_contain_text("您：并未收款")
+    _tap(page, "再查一次")
+    _tap(page, "再次支付")
+    _tap(page, "支付")
+    expect(page.get_by_role("heading", name="支付成功")).to_be_visible()
+    assert _attempts(demo, order_id) == ["failed", "succeeded"]
 
 
 def test_an_order_that_the_shop_has_closed_cannot_be_paid_and_says_so(page: Page, demo: Demo) -> None:
@@ -159,3 +251,17 @@ def test_the_shop_sets_the_prices(demo: Demo) -> None:
     for lines in (b"[]", b'[{"id":"gold","quantity":1}]', b'[{"id":"latte","quantity":-1}]'):
         status, problem = demo.ask("POST", "/demo/orders", b'{"session":"bs_none","lines":' + lines + b"}")
         assert (status, problem["code"]) == (422, "cart_unreadable")
+
+
+def test_the_shop_gives_money_back_to_its_buyer_alone(page: Page, demo: Demo) -> None:
+    order_id = _paid_coffee(page)
+    sandbox, app_id = Demo(demo.folder, demo.port + 1), demo.keys()["app_id"]
+    stranger = json.dumps({"appid": app_id, "openid": "o-somebody-else"}).encode()
+    code = sandbox.ask("POST", "/wechat/buyer/login", stranger)[1]["code"]
+    log_in = json.dumps({"host": "wechat", "app_id": app_id, "code": code}).encode()
+    token = demo.ask("POST", "/v1/sessions", log_in)[1]["token"]
+    for session, refusal in (("bs_none", (401, "unauthorized")), (token, (404, "order_unknown"))):
+        wish = json.dumps({"session": session}).encode()
+        status, problem = demo.ask("POST", f"/demo/orders/{order_id}/refunds", wish)
+        assert (status, problem["code"]) == refusal
+    assert _refunds(demo, order_id) == []

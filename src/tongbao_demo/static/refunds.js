@@ -22,10 +22,11 @@ export function refundList(refunds, nameOf) {
 }
 
 function card(refund, nameOf) {
-  const what = refund.origin === 'surplus' ? t('refund_surplus') : refund.items.length ? nameOf(refund.items[0].reference) : t('refund_all')
+  const [cup] = refund.items
+  const what = refund.origin === 'surplus' ? t('refund_surplus') : cup ? nameOf(cup.reference) : t('refund_all')
   const steps = ['requested', 'sent', ending(refund)]
   const reached = Math.max(steps.indexOf(refund.state), refund.state === 'succeeded' ? 2 : 0)
-  const step = (name, number) => h('li', { class: number <= reached ? 'refund__reached' : null }, t(`refund_${name}`))
+  const step = (name, number) => h('li', { class: number <= reached ? 'refund__reached' : null }, t(`refund_is_${name}`))
   return h(
     'div', { class: `refund refund_${refund.state}` },
     h('p', {}, h('span', {}, `${t('refund')} · ${what}`), h('b', {}, yuan(refund.amount))),

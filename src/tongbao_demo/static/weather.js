@@ -19,16 +19,14 @@ export function renderWeather() {
 }
 
 function row(name) {
-  const input = h('input', {
-    class: 'weui-switch', type: 'checkbox', checked: isOn(name), 'aria-label': t(name),
-    onchange: () => turn(name, input.checked),
-  })
+  const onchange = () => turn(name, input)
+  const input = h('input', { class: 'weui-switch', type: 'checkbox', checked: isOn(name), 'aria-label': t(name), onchange })
   const words = h('span', {}, h('strong', {}, t(name)), h('small', {}, t(`${name}_why`)))
   return h('label', { class: 'weather__switch' }, words, input)
 }
 
 /** The switch shows what the server says, also where it could not be turned. */
-async function turn(name, value) {
-  weather = await changeWeather({ [name]: value }).catch(() => weather)
-  renderWeather()
+async function turn(name, input) {
+  weather = await changeWeather({ [name]: input.checked }).catch(() => weather)
+  input.checked = isOn(name)
 }

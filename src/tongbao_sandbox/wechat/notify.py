@@ -18,7 +18,7 @@ from tongbao_sandbox.wechat.letters import Letter
 
 RETRY_GAPS_SECONDS = (15, 15, 30, 180, 600, 1200, 1800, 1800, 1800, 3600, 10800, 10800, 10800, 21600, 21600)
 ANSWER_TIMEOUT_SECONDS = 5
-POSTS_PER_RECEIVER = 64
+POSTS_PER_RECEIVER = 128
 """At once. A moved clock may make thousands due in one moment, and there are only so many sockets."""
 MOST_HELD = 4
 LONGEST_HOLD_SECONDS = 3

@@ -9,7 +9,7 @@ from tongbao_sandbox.gateway import ControlError
 from tongbao_sandbox.wechat import refunds
 from tongbao_sandbox.wechat.credentials import Merchant
 from tongbao_sandbox.wechat.payouts import Payouts
-from tongbao_sandbox.wechat.refunds import NEXT, Refund, Refunds
+from tongbao_sandbox.wechat.refunds import NEXT, PROCESSING, Refund, Refunds
 
 
 class RefundDesk:
@@ -25,7 +25,7 @@ class RefundDesk:
         as a query does, and sends the notification. One that has ended so already stays as it is; an abnormal one can
         still end well."""
         refund, status = self.refund(wish), str(wish.get("status"))
-        if status not in refunds.NEXT[refunds.PROCESSING]:
+        if status not in NEXT[PROCESSING]:
             raise ControlError(400, "wish_unreadable", "status is SUCCESS, ABNORMAL or CLOSED")
         if status in NEXT[refund.status]:
             self._payouts.end(refund, status)
