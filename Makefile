@@ -24,7 +24,7 @@ demo: setup
 
 test: setup
 	@$(BIN)/python tools/chromium.py
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 bench: setup
 	@$(BIN)/python -m bench $(ARGS)

@@ -37,7 +37,7 @@ def test_a_new_master_key_seals_and_the_old_one_still_opens() -> None:
         sealer_from_text(new_master_key("k2")).open(sealed, "c")
 
 
-@pytest.mark.parametrize("text", ["", "k1", "k1:short", "k1:!!!!", ":" + new_master_key("k")[2:]])
+@pytest.mark.parametrize("text", ["", "k1", "k1:short", "k1:!!!!", ":" + "A" * 43 + "="])
 def test_a_master_key_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="master key"):
         sealer_from_text(text)
