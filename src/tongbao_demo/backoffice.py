@@ -21,12 +21,14 @@ async def show_timeline(request: Request) -> Response:
     order = shop_of(request).orders.get(order_id)
     if order is None:
         return _unknown()
-    (status, timeline), (cases_status, cases) = await asyncio.gather(
+    answers = await asyncio.gather(
         ask_tongbao(request, "GET", f"/v1/orders/{order_id}/timeline"),
         ask_tongbao(request, "GET", f"/v1/cases?order_id={order_id}"),
     )
-    if status != 200 or cases_status != 200:
-        return reply(status, timeline) if status != 200 else reply(cases_status, cases)
+    for status, answer in answers:
+        if status != 200:
+            return reply(status, answer)
+    timeline, cases = (answer for _, answer in answers)
     return reply(200, timeline | {"cases": cases} | _known(order))
 
 
@@ -49,8 +51,8 @@ async def keep_refund(request: Request) -> Response:
     refund_id = request.path_params["refund_id"]
     path = f"/v1/refunds/{quote(refund_id, safe='')}/redirect"
     status, refund = await ask_tongbao(request, "POST", path, {"to": "merchant_card"})
-    if status == 200 and refund["order_id"] in shop_of(request).orders:
-        shop_of(request).orders[refund["order_id"]].kept.add(refund_id)
+    if status == 200:
+        _remember(request, refund["order_id"], refund_id, "kept")
     return reply(status, refund)
 
 
@@ -58,7 +60,15 @@ async def close_case(request: Request) -> Response:
     """Decide a case by one of its resolutions."""
     path = f"/v1/cases/{quote(request.path_params['case_id'], safe='')}/close"
     decision = {"resolution": (await body_of(request)).get("resolution"), "by": _DECIDED_BY}
-    return reply(*await ask_tongbao(request, "POST", path, decision))
+    status, case = await ask_tongbao(request, "POST", path, decision)
+    if status == 200 and case["resolution"] == "handled_outside":
+        _remember(request, case["order_id"], case["refund_id"], "outside")
+    return reply(status, case)
+
+
+def _remember(request: Request, order_id: str, refund_id: str, how: str) -> None:
+    if order := shop_of(request).orders.get(order_id):
+        order.handed[refund_id] = how
 
 
 def _unknown() -> Response:

@@ -48,8 +48,9 @@ class Order:
     cups: Mapping[str, int] = field(default_factory=dict)
     is_brewing: bool = False
     webhooks: dict[str, dict[str, Any]] = field(default_factory=dict)
-    kept: set[str] = field(default_factory=set)
-    """Refunds whose money we had sent to our own account, to hand it to the buyer ourselves."""
+    handed: dict[str, str] = field(default_factory=dict)
+    """Refunds that could not reach the buyer, so that we hand the money over: `kept`, once it has come to our own
+    account, or `outside`, done already."""
 
     def refunds(self) -> Iterator[dict[str, Any]]:
         """Its refunds as webhooks told of them, oldest first. Webhooks come in any order: the latest word counts."""
@@ -57,7 +58,7 @@ class Order:
         for event in sorted(self.webhooks.values(), key=lambda event: datetime.fromisoformat(event["timestamp"])):
             if refund := event["data"].get("refund"):
                 told[refund["id"]] = refund
-        return (refund | {"is_kept": refund["id"] in self.kept} for refund in told.values())
+        return (refund | {"handed": self.handed.get(refund["id"])} for refund in told.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,7 @@ class Choices:
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder for the database, the keys and the sandbox's state.",
 )
-@click.option("--once", is_flag=True, help="Run one payment without a browser, check every invariant, and exit.")
+@click.option("--once", is_flag=True, help="Pay and refund once without a browser, check every invariant, and exit.")
 def main(host: str, port: int, sandbox_base_port: int, data: Path, once: bool) -> None:
     """Run the server, the sandbox and a coffee shop on this machine until Ctrl-C."""
     choices = Choices(host, port, sandbox_base_port, data, once)

@@ -49,8 +49,8 @@ class Cart(BaseModel):
     lines: Annotated[list[Line], Field(min_length=1, max_length=len(MENU))]
 
 
-class Complaint(BaseModel):
-    """What the buyer wants to give back: one cup, the `number`-th of its drink; or without a drink all that is left."""
+class Wish(BaseModel):
+    """What the buyer wants back: the price of one cup, the `number`-th of its drink; or all that is left."""
 
     session: str = Field(repr=False)
     drink: str | None = None
@@ -118,9 +118,9 @@ async def give_back(request: Request) -> Response:
     order_id = request.path_params["order_id"]
     order = shop_of(request).orders.get(order_id)
     try:
-        wish = Complaint.model_validate_json(await request.body())
+        wish = Wish.model_validate_json(await request.body())
     except ValidationError:
-        return refuse(422, "complaint_unreadable", "Say which cup, or none for all that is left.")
+        return refuse(422, "wish_unreadable", "Say which cup, or none for all that is left.")
     status, buyer = await ask_tongbao(request, "GET", "/v1/sessions/current", token=wish.session)
     if status != 200:
         return reply(status, buyer)

@@ -3,8 +3,8 @@ import { h, yuan } from './dom.js'
 import { closeCase, keepRefund } from './shop.js'
 import { inWords, moment, t } from './words.js'
 
-/** Kinds that wait for a person. The others end by themselves. */
-const DECIDED_BY_PEOPLE = ['payment_held', 'refund_abnormal', 'refund_closed', 'refund_mismatch']
+/** Kinds that end by themselves; a surplus does unless its refund was closed. All others wait for a person. */
+const END_BY_THEMSELVES = ['payment_surplus', 'refund_blocked']
 
 /** Why the last decision about a case could not be carried out, by the case's id. */
 const refused = new Map()
@@ -12,23 +12,25 @@ const refused = new Map()
 /** The cases, oldest first. `onDecided` is called after each try to decide one. */
 export function caseCards(cases, onDecided) {
   const oldestFirst = cases.toSorted((one, other) => one.opened_at.localeCompare(other.opened_at))
-  return oldestFirst.map((each) => card(each, onDecided))
+  const stuck = cases.filter(({ kind }) => kind === 'refund_closed').map(({ payment_id }) => payment_id)
+  const ends = ({ kind, payment_id }) => END_BY_THEMSELVES.includes(kind) && !stuck.includes(payment_id)
+  return oldestFirst.map((each) => card(each, ends(each) ? null : onDecided))
 }
 
 function card(each, onDecided) {
+  const hint = each.kind === 'payment_surplus' && onDecided ? 'payment_surplus_stuck' : `${each.kind}_hint`
   const isOpen = each.status === 'open'
   const when = isOpen
     ? t('case_due', { at: moment(each.due_at) })
     : t('case_closed_by', { who: inWords('by', each.closed_by), how: inWords('how', each.resolution) })
-  const hint = isOpen ? h('p', { class: 'case__hint' }, t(`${each.kind}_hint`)) : null
   return h(
     'div', { class: `case case_${each.status}`, 'data-case': each.id },
     h('p', { class: 'case__head' }, h('b', {}, t(each.kind)), h('span', { class: 'case__status' }, t(`case_${each.status}`))),
     h('p', {}, subject(each.detail)),
     h('p', { class: 'case__when' }, when),
-    hint,
-    isOpen && DECIDED_BY_PEOPLE.includes(each.kind) ? decisions(each, onDecided) : null,
-    refused.has(each.id) ? h('p', { class: 'case__refused', role: 'alert' }, refused.get(each.id)) : null,
+    isOpen ? h('p', { class: 'case__hint' }, t(hint)) : null,
+    isOpen && onDecided ? decisions(each, onDecided) : null,
+    isOpen && refused.has(each.id) ? h('p', { class: 'case__refused', role: 'alert' }, refused.get(each.id)) : null,
   )
 }
 
@@ -40,7 +42,8 @@ function subject({ amount, asked_amount, received_amount, reason }) {
 
 function decisions(each, onDecided) {
   const button = (words, look, act) => {
-    const onclick = async () => {
+    const onclick = async ({ currentTarget }) => {
+      currentTarget.disabled = true
       refused.delete(each.id)
       await act().catch(({ message }) => refused.set(each.id, message || t('unreachable')))
       onDecided()

@@ -90,8 +90,13 @@ export function renderPanel() {
   byId('story').replaceChildren(...storyPage(story))
   byId('ledger').replaceChildren(...ledgerLines(ledger))
   byId('webhooks').replaceChildren(...webhookList({ webhooks, deliveries }))
-  byId('cases').replaceChildren(...caseCards(cases, hurry))
+  byId('cases').replaceChildren(...caseCards(cases, decided))
   byId('cases-card').hidden = cases.length === 0
+}
+
+function decided() {
+  renderPanel()
+  hurry()
 }
 
 for (const tab of document.querySelectorAll('[role=tab]')) {

@@ -25,17 +25,18 @@ function card(refund, nameOf) {
   const [cup] = refund.items
   const what = refund.origin === 'surplus' ? t('refund_surplus') : cup ? nameOf(cup.reference) : t('refund_all')
   const steps = ['requested', 'sent', ending(refund)]
-  const reached = Math.max(steps.indexOf(refund.state), refund.state === 'succeeded' ? 2 : 0)
+  const reached = ['requested', 'sent'].includes(refund.state) ? steps.indexOf(refund.state) : 2
   const step = (name, number) => h('li', { class: number <= reached ? 'refund__reached' : null }, t(`refund_is_${name}`))
   return h(
-    'div', { class: `refund refund_${refund.state}` },
+    'div', { class: `refund refund_${steps[2]}` },
     h('p', {}, h('span', {}, `${t('refund')} · ${what}`), h('b', {}, yuan(refund.amount))),
     h('ol', {}, ...steps.map(step)),
   )
 }
 
-/** What a refund comes to, as far as can be seen: what the shop took over itself, it has to hand to the buyer. */
-function ending({ state, is_kept }) {
+/** What a refund comes to, as far as can be seen. What could not reach the buyer, the shop hands over itself. */
+function ending({ state, handed }) {
+  if (handed === 'outside') return 'outside'
   if (state === 'closed' || state === 'abnormal') return state
-  return is_kept ? 'kept' : 'succeeded'
+  return handed ?? 'succeeded'
 }

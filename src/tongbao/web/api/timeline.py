@@ -102,7 +102,7 @@ def _steps(
         (settled_at, order.status),
         (postings[0].posted_at if postings else None, ""),
         (published, deliveries[-1].type if deliveries else ""),
-        (next((each.delivered_at for each in deliveries if each.delivered_at), None), ""),
+        (next((each.delivered_at for each in reversed(deliveries) if each.delivered_at), None), ""),
     ]
     return [
         {"step": number, "name": name, "title": {"en": english, "zh": chinese}, "at": at, "detail": detail}
