@@ -146,20 +146,22 @@ FROM_NOTHING = """
 # What can come about twice (held again, failed again, sent again) has an event each time, under a key of its own.
 TOLD_WRONGLY = """
     WITH changes AS (
-        SELECT 'order.' || status || ':' || order_id AS change, 1 AS most FROM orders
+        SELECT order_id, 'order.' || status || ':' || order_id AS change, 1 AS most FROM orders
         WHERE merchant_id = $1 AND status IN ('paid', 'closed')
         UNION ALL
-        SELECT 'payment.' || state || ':' || attempt_id, CASE state WHEN 'surplus' THEN 1 END FROM attempts
+        SELECT order_id, 'payment.' || state || ':' || attempt_id, CASE state WHEN 'surplus' THEN 1 END FROM attempts
         WHERE merchant_id = $1 AND state IN ('surplus', 'held', 'failed')
         UNION ALL
-        SELECT 'refund.' || state || ':' || refund_id, CASE state WHEN 'succeeded' THEN 1 END FROM refunds
+        SELECT order_id, 'refund.' || state || ':' || refund_id, CASE state WHEN 'succeeded' THEN 1 END FROM refunds
         WHERE merchant_id = $1
         UNION ALL
-        SELECT 'refund.requested:' || refund_id, 1 FROM refunds WHERE merchant_id = $1 AND state <> 'requested'
+        SELECT order_id, 'refund.requested:' || refund_id, 1 FROM refunds
+        WHERE merchant_id = $1 AND state <> 'requested'
     )
     SELECT change || ' happened and has ' || count(e.event_id) || ' events' AS wrong
     FROM changes LEFT JOIN events e
-      ON e.merchant_id = $1 AND (e.change_key = change OR e.change_key LIKE change || ':%')
+      ON e.merchant_id = $1 AND e.order_id = changes.order_id
+     AND (e.change_key = change OR e.change_key LIKE change || ':%')
     GROUP BY change, most HAVING count(e.event_id) < 1 OR count(e.event_id) > most
     UNION ALL
     SELECT 'event ' || event_id || ' waits for nothing' FROM deliveries

@@ -85,6 +85,7 @@ class Courier:
         if sum(row["due"] for row in rows) == _PARCELS_AT_ONCE:  # there is more: whose, must not depend on who has most
             rows = await store.all_lanes_due(self._db, now)
         lanes = [lane for row in rows if row["status"] == "active" and (lane := self._lane(row)).keys]
+        lanes.sort(key=lambda lane: lane.failing)  # however many fail, those that do not come first
         rooms = self._rooms(lanes)
         if not rooms:
             return 0
@@ -139,7 +140,8 @@ class Courier:
         self._left_some = False
         for lane in lanes:
             ahead = 1 if lane.failing else min(share, _PARCELS_PER_LANE)
-            hands = lane.senders or len(self._sending) + len(rooms) < _SENDERS
+            most = _SENDERS_BEFORE_SHARING if lane.failing else _SENDERS
+            hands = lane.senders or len(self._sending) + len(rooms) < most
             room = ahead - lane.senders - len(lane.queue) if hands else 0
             self._left_some |= room < ahead
             if room > 0:

@@ -9,10 +9,11 @@ from email.utils import parsedate_to_datetime
 _MINUTE, _HOUR = 60, 3600
 
 GAPS_SECONDS = (5, 30, 2 * _MINUTE, 10 * _MINUTE, _HOUR, 4 * _HOUR, 10 * _HOUR, 24 * _HOUR, 128_845)
-"""From each try to the next: ten tries over 75 hours."""
+"""From each try to the next: ten tries over 75 hours at the least."""
 
 JITTER = 0.1
-"""Each gap is stretched or shrunk by at most this share, so that what failed together does not come back together."""
+"""Each gap is stretched by at most this share, so that what failed together does not come back together. It is never
+shrunk: a receiver that was down for three days hears of everything."""
 
 _RETRY_AFTER_LIMIT_SECONDS = _HOUR
 
@@ -42,7 +43,7 @@ def judge(status: int | None, reason: str, tries: int, asked_seconds: float, cha
         reason = "redirected" if 300 <= status < 400 else "refused"
     if tries >= len(GAPS_SECONDS):
         return Verdict("exhausted", reason)
-    wait_seconds = GAPS_SECONDS[tries] * (1 + JITTER * (2 * chance - 1))
+    wait_seconds = GAPS_SECONDS[tries] * (1 + JITTER * chance)
     if status in (429, 503):
         wait_seconds = max(wait_seconds, min(asked_seconds, _RETRY_AFTER_LIMIT_SECONDS))
     return Verdict("pending", reason, wait_seconds)
