@@ -52,12 +52,12 @@ def run(stage: Stage, target: Target, runs: int, seed: int, progress: Progress) 
         command,
         cwd=ROOT,
         env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
     ) as process:
-        for line in process.stderr or ():
+        for line in process.stdout or ():
             if found := _COUNT.match(line):
                 progress.step("Atheris", int(found[1]) - count)
                 count, last = int(found[1]), line.strip()

@@ -20,7 +20,7 @@ class Refused(Exception):
 
 CARD = {"to": "buyer_card", "bank": "ICBC_DEBIT", "card_number": "6222021234567890123", "card_holder": "王小明"}
 
-_PATIENCE_SECONDS = 3.0
+_PATIENCE_SECONDS = 2.0
 _LOOK_SECONDS = 0.05
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.util import find_spec
 
 from reliability.model import Row
 
@@ -25,5 +24,4 @@ _MODULES = (
 
 def all_rows() -> tuple[Row, ...]:
     """Every row."""
-    there = (name for name in _MODULES if find_spec(f"reliability.rows.{name}"))
-    return tuple(import_module(f"reliability.rows.{name}").ROW for name in there)
+    return tuple(import_module(f"reliability.rows.{name}").ROW for name in _MODULES)

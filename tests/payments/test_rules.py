@@ -178,3 +178,8 @@ def test_the_chase_begins_after_five_seconds_and_grows_to_an_hour() -> None:
     assert waits[0] == 5
     assert waits == sorted(waits)
     assert waits[-1] == 3600
+
+
+@pytest.mark.parametrize(("said", "held"), [(1, 1), (0, None), (-5, None), (2**70, None), (None, None)])
+def test_of_a_held_payment_only_a_sum_of_money_is_kept(said: int | None, held: int | None) -> None:
+    assert rules.amount_held(replace(SUCCESS, amount=said)) == held

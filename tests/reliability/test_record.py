@@ -1,4 +1,4 @@
-"""The record: every row in its short form, and proof that its checks can fail."""
+"""The record is kept, shown, and its checks can fail."""
 
 from __future__ import annotations
 
@@ -16,37 +16,11 @@ from reliability.progress import Progress
 from reliability.record import Run
 from reliability.rows import all_rows
 from reliability.stage import Stage
-
-ROWS = [pytest.param(row, id=row.name) for row in all_rows()]
-
-
-@pytest.mark.timeout(180)
-@pytest.mark.parametrize("row", ROWS)
-async def test_nothing_is_lost(row: Row) -> None:
-    for seed in row.short_seeds:
-        outcome = (await record.run(row, row.short, seed)).outcome
-        again = f"python -m reliability --row {row.name} --short --seed {seed}"
-        assert not outcome.violations, "\n".join((again, *outcome.violations))
-        assert outcome.count > 0
-        # A point that nobody died at again would be a hole in the record.
-        assert "not_reached_again" not in outcome.figures, outcome.figures
+from tests.reliability.short_form import ATTACKS, TROUBLE
 
 
-def test_every_row_of_the_record_is_there() -> None:
-    assert [row.name for row in all_rows()] == [
-        "kill-server",
-        "crash-points",
-        "kill-postgres",
-        "notifications",
-        "gateway-weather",
-        "refund-races",
-        "webhooks-down",
-        "fuzz-callbacks",
-        "fuzz-api",
-        "stateful",
-        "webhook-urls",
-        "bank",
-    ]
+def test_every_row_is_there_and_tested() -> None:
+    assert tuple(row.name for row in all_rows()) == (*TROUBLE, *ATTACKS)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from tongbao.channels import PaymentFact, PaymentState
 from tongbao.kit.errors import Refusal
+from tongbao.kit.money import MAX_AMOUNT
 from tongbao.payments.model import MOVES, OPEN_STATES, Attempt, AttemptState, Choice, Order, OrderStatus, Payer
 
 _ASK_AFTER_SECONDS = (5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
@@ -80,6 +81,11 @@ def decide(
     if order.status == OrderStatus.CLOSED and late_payment != LatePayment.REVIVE:
         return Decision(Verdict.SURPLUS, "order_closed")
     return Decision(Verdict.SUCCEEDED, "revived" if order.status == OrderStatus.CLOSED else None)
+
+
+def amount_held(fact: PaymentFact) -> int | None:
+    """What a gateway says came in, of a payment that is held; None where that is no sum of money."""
+    return fact.amount if fact.amount is not None and 0 < fact.amount <= MAX_AMOUNT else None
 
 
 def resolutions(reason: str | None, received_amount: int | None, order_status: str) -> tuple[Resolution, ...]:

@@ -55,7 +55,7 @@ async def settle(tx: Tx, account: Account, merchant_number: str, fact: PaymentFa
             attempt,
             transaction_id=fact.transaction_id or attempt.transaction_id,
             paid_at=fact.paid_at or attempt.paid_at,
-            received_amount=fact.amount if decision.verdict is Verdict.HELD else None,
+            received_amount=rules.amount_held(fact) if decision.verdict is Verdict.HELD else None,
         )
         _write(tx, order, attempt, moved, decision, by="the gateway", note="it confirmed what we asked for")
     return Settled(decision, attempt)
