@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
+import asyncpg
 import pytest
 
 from tongbao.kit import clock
@@ -77,6 +78,15 @@ async def test_of_many_who_decide_on_the_same_row_each_decides_again_until_all_a
 
     await asyncio.gather(*(db.run(count_up) for _ in range(4)))
     assert await names(db) == ["4"]
+
+
+async def test_an_error_of_the_database_tells_nothing_of_what_is_in_its_rows(db: Db) -> None:
+    with pytest.raises(asyncpg.CheckViolationError) as refused:
+        async with db.tx() as tx:
+            sql = "INSERT INTO merchants (merchant_id, name, created_at, late_payment) VALUES ('m', 'o8-openid', $1, 'x')"
+            tx.write(sql, clock.now())
+    assert "late_payment" in str(refused.value)
+    assert "o8-openid" not in str(refused.value)
 
 
 async def test_what_may_only_grow_cannot_be_changed_even_by_its_owner(db: Db) -> None:

@@ -96,6 +96,9 @@ class Use:
         return self._connection
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, asyncpg.PostgresError):
+            # PostgreSQL adds the row that broke a rule, with a buyer's openid, say: nothing that may end in a log.
+            error.detail = None
         # Whoever was cancelled or timed out may have left an answer on its way; every other error ended cleanly.
         is_whole = isinstance(error, (Exception, type(None))) and not isinstance(error, _INTERRUPTIONS)
         self._pool.give_back(self._connection, is_whole=is_whole)

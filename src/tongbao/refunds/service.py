@@ -8,6 +8,7 @@ from datetime import datetime
 
 from tongbao import cases, journal, ledger, payments
 from tongbao.channels import Channel, Destination, Redirection, RefundFact, RefundOrder
+from tongbao.channels import RefundState as Said
 from tongbao.kit import clock, ids
 from tongbao.kit.db import Db, Tx
 from tongbao.kit.errors import ChannelError, Refusal, Rejected, Unavailable, Uncertain
@@ -118,7 +119,7 @@ async def redirect(
     refund = await get_refund(db, merchant_id, refund_id)
     if refund.state != RefundState.ABNORMAL or refund.gateway_refund_id is None:
         raise Refusal("refund_not_abnormal", 409, refund_id=refund_id, state=refund.state)
-    _, channel = await directory.account(refund.account_id)
+    account, channel = await directory.account(refund.account_id)
     wish = Redirection(refund_id, refund.gateway_refund_id, to, bank, card_number, card_holder)
     try:
         fact = await channel.redirect_refund(wish)
@@ -128,7 +129,9 @@ async def redirect(
 
     async def remember(tx: Tx) -> None:
         now_refund = await get_refund(tx, merchant_id, refund_id)
-        if now_refund.version == refund.version:
+        if fact.state is not Said.PENDING:
+            await settle(tx, account, fact)
+        elif now_refund.version == refund.version:
             await move(tx, now_refund, now_refund, RefundState.SENT, None)
         note(tx, refund, "redirect_refund", "answered", fact.raw_state, "")
 
