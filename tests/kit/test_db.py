@@ -83,7 +83,8 @@ async def test_of_many_who_decide_on_the_same_row_each_decides_again_until_all_a
 async def test_an_error_of_the_database_tells_nothing_of_what_is_in_its_rows(db: Db) -> None:
     with pytest.raises(asyncpg.CheckViolationError) as refused:
         async with db.tx() as tx:
-            sql = "INSERT INTO merchants (merchant_id, name, created_at, late_payment) VALUES ('m', 'o8-openid', $1, 'x')"
+            columns = "merchant_id, name, created_at, late_payment"
+            sql = f"INSERT INTO merchants ({columns}) VALUES ('m', 'o8-openid', $1, 'x')"
             tx.write(sql, clock.now())
     assert "late_payment" in str(refused.value)
     assert "o8-openid" not in str(refused.value)
