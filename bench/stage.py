@@ -231,7 +231,7 @@ def ask(method: str, url: str, body: object = None, headers: Mapping[str, str] |
 @contextmanager
 def _sandbox(folder: Path) -> Iterator[tuple[Server, Merchant, Mapping[str, Any]]]:
     """The sandbox, from a state that we make, whose notifications come only when they are asked for."""
-    app, port, state = credentials.new_app(), free_ports(3), folder / "sandbox.json"
+    app, port, state = credentials.new_app(), free_ports(6), folder / "sandbox.json"
     merchant = Merchant(credentials.new_merchant([app.appid], time.time()))
     persistence.save(state, {"gateways": {"wechat": {"apps": [app], "merchants": [merchant.papers]}}})
     command = [sys.executable, "-m", "tongbao_sandbox", "--base-port", str(port), "--state", str(state)]

@@ -96,7 +96,7 @@ def _new_demo() -> Iterator[Demo]:
     folder = Path(tempfile.mkdtemp(prefix="tongbao-demo-"))
     folder.chmod(0o711)  # under root PostgreSQL runs as `nobody`, who must be able to enter
     try:
-        yield Demo(folder, free_ports(count=4))
+        yield Demo(folder, free_ports(count=7))
     finally:
         embedded.stop(folder / "postgres")
         shutil.rmtree(folder)

@@ -35,7 +35,7 @@ def test_a_demo_started_again_is_the_same_merchant_and_each_time_leaves_nothing(
 def test_two_demos_do_not_share_a_folder(new_demo: Demo) -> None:
     process = new_demo.start()
     try:
-        other = Demo(new_demo.folder, free_ports(count=4))
+        other = Demo(new_demo.folder, free_ports(count=7))
         result = other.run("--once")
     finally:
         new_demo.stop(process, signal.SIGINT)

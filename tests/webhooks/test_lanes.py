@@ -11,6 +11,7 @@ from collections import Counter
 from datetime import timedelta
 
 import aiohttp
+import psycopg
 from aiohttp import web
 
 from tests.webhooks.receiver import Receiver
@@ -18,7 +19,7 @@ from tests.webhooks.shop import Shop, carry
 from tongbao import jobs, webhooks
 from tongbao.kit import clock, signals
 from tongbao.kit.db import Db
-from tongbao.webhooks import Courier
+from tongbao.webhooks import Courier, store
 
 LEASE_SECONDS = 60
 
@@ -243,3 +244,13 @@ async def test_a_backlog_is_worked_off(shop: Shop, courier: Courier, receiver: R
     await courier.finish()
     assert Counter(received.event_id for received in got) == Counter(sold)
     assert len(await webhooks.deliveries_of(shop.db, shop.merchant_id, state="delivered", limit=1000)) == 100
+
+
+def test_what_is_due_is_found_by_its_endpoint_and_updated_where_it_lies(module_database_url: str) -> None:
+    # Once the index could not be used: it has only what is due, and the statement did not say so.
+    with psycopg.connect(module_database_url) as connection:
+        connection.execute("SET enable_seqscan = off")
+        rows = connection.execute(f"EXPLAIN (GENERIC_PLAN) {store._HOLD}".encode()).fetchall()
+    plan = "\n".join(str(row[0]) for row in rows)
+    assert "Index Scan using deliveries_due_by_endpoint" in plan, plan
+    assert "Tid Scan on deliveries" in plan, plan

@@ -34,15 +34,19 @@ async def seal(db: Db, now: datetime) -> int:
     """Seal every posting that is not sealed yet, one merchant at a time; returns how many.
 
     Twice is harmless: a posting is a leaf once, and of two workers making the same seal one finds its number taken.
+    Looking for what is not sealed reads the last hour's postings: so it is done now and then, not in a row.
     """
     until = now - _SETTLING
     sealed = 0
     for merchant_id in await store.merchants_to_seal(db, until):
-        try:
-            async with db.tx() as tx:
-                sealed += await _seal_merchant(tx, merchant_id, until, now)
-        except AlreadyThere:
-            continue
+        leaves = _LEAVES_PER_SEAL
+        while leaves == _LEAVES_PER_SEAL:
+            try:
+                async with db.tx() as tx:
+                    leaves = await _seal_merchant(tx, merchant_id, until, now)
+            except AlreadyThere:
+                break
+            sealed += leaves
     return sealed
 
 

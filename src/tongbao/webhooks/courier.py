@@ -133,9 +133,9 @@ class Courier:
             _log.error("webhook_secret_sealed", endpoint_id=row["endpoint_id"], reason=str(error))
             return ()
 
-    def _rooms(self, lanes: list[_Lane]) -> list[tuple[str, str, int]]:
+    def _rooms(self, lanes: list[_Lane]) -> list[tuple[str, int]]:
         """How much each lane may take now: a little ahead of its senders, nothing where nobody could be sending."""
-        rooms: list[tuple[str, str, int]] = []
+        rooms: list[tuple[str, int]] = []
         share = max(_PARCELS_AT_ONCE // (len(lanes) or 1), _SENDERS_PER_LANE)
         self._left_some = False
         for lane in lanes:
@@ -145,7 +145,7 @@ class Courier:
             room = ahead - lane.senders - len(lane.queue) if hands else 0
             self._left_some |= room < ahead
             if room > 0:
-                rooms.append((lane.merchant_id, lane.endpoint_id, room))
+                rooms.append((lane.endpoint_id, room))
         return rooms
 
     def _staff(self, lane: _Lane) -> None:

@@ -297,27 +297,30 @@ async def all_lanes_due(db: Db, now: datetime) -> list[Row]:
     )
 
 
-async def claim(db: Db, rooms: Sequence[tuple[str, str, int]], now: datetime, held_until: datetime) -> list[Parcel]:
-    """Hold due deliveries: of each (merchant, endpoint, how many) the longest waiting, passing by what others hold.
+_HOLD = (
+    "WITH picked AS MATERIALIZED (SELECT due.* FROM unnest($1::text[], $2::int[]) AS lane (endpoint_id, room)"
+    " CROSS JOIN LATERAL (SELECT ctid AS place FROM deliveries WHERE due_at IS NOT NULL"
+    "  AND (endpoint_id, due_at) >= (lane.endpoint_id, '-infinity'::timestamptz)"
+    "  AND (endpoint_id, due_at) <= (lane.endpoint_id, $3) ORDER BY endpoint_id, due_at LIMIT lane.room"
+    "  FOR UPDATE SKIP LOCKED) AS due)"
+    " UPDATE deliveries AS d SET due_at = $4 WHERE d.ctid = ANY (ARRAY(SELECT place FROM picked))"
+    " RETURNING d.merchant_id, d.event_id, d.endpoint_id, d.tries,"
+    " (SELECT payload FROM events AS e WHERE e.merchant_id = d.merchant_id AND e.event_id = d.event_id) AS payload"
+)
 
-    The comparison of pairs leaves PostgreSQL one way to go, the index of the endpoint. With two plain conditions it may
-    walk through everybody's queue instead, and one long queue would slow all others down.
+
+async def claim(db: Db, rooms: Sequence[tuple[str, int]], now: datetime, held_until: datetime) -> list[Parcel]:
+    """Hold due deliveries: of each (endpoint, how many) the longest waiting, passing by what others hold.
+
+    The comparison of pairs leaves PostgreSQL one way to go, the index of the endpoint: it has only what is due, which
+    the statement must say too, and it names no merchant, whose every delivery might be read. With two plain conditions
+    it may walk through everybody's queue instead, and one long queue would slow all others down. What was picked is
+    updated where it lies: by its key the planner would read the whole table for it.
     """
     rows = await db.fetch(
-        "WITH picked AS MATERIALIZED (SELECT due.* FROM unnest($1::text[], $2::text[], $3::int[])"
-        " AS lane (merchant_id, endpoint_id, room) CROSS JOIN LATERAL"
-        " (SELECT merchant_id, event_id, endpoint_id FROM deliveries WHERE merchant_id = lane.merchant_id"
-        "  AND (endpoint_id, due_at) >= (lane.endpoint_id, '-infinity'::timestamptz)"
-        "  AND (endpoint_id, due_at) <= (lane.endpoint_id, $4) ORDER BY endpoint_id, due_at LIMIT lane.room"
-        "  FOR UPDATE SKIP LOCKED) AS due)"
-        " UPDATE deliveries AS d SET due_at = $5 FROM picked"
-        " WHERE d.merchant_id = picked.merchant_id AND d.event_id = picked.event_id"
-        " AND d.endpoint_id = picked.endpoint_id"
-        " RETURNING d.merchant_id, d.event_id, d.endpoint_id, d.tries,"
-        " (SELECT payload FROM events AS e WHERE e.merchant_id = d.merchant_id AND e.event_id = d.event_id) AS payload",
-        [merchant_id for merchant_id, _, _ in rooms],
-        [endpoint_id for _, endpoint_id, _ in rooms],
-        [room for _, _, room in rooms],
+        _HOLD,
+        [endpoint_id for endpoint_id, _ in rooms],
+        [room for _, room in rooms],
         now,
         held_until,
     )
