@@ -7,7 +7,7 @@ import pytest
 from tests.reliability.short_form import ATTACKS, survive
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", ATTACKS)
 async def test_nothing_is_lost(name: str) -> None:
     await survive(name)
