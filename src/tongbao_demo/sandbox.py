@@ -14,8 +14,8 @@ from typing import Any
 import aiohttp
 
 HOST = "127.0.0.1"
-PORTS = 3
-"""Control, WeChat Pay, WeChat mini-program API."""
+PORTS = 4
+"""Control, WeChat Pay, WeChat mini-program API, Alipay."""
 
 _START_SECONDS = 20.0
 _STOP_SECONDS = 10.0

@@ -33,7 +33,8 @@ class NotifyFaults:
 class ApiFaults:
     """What may happen to a request. At most one fault befalls a request, tried in this order.
 
-    `rate_limit`: refused with 429 before it is looked at; a third of the refunds have been taken on all the same.
+    `rate_limit`: refused with 429 before it is looked at; a third of what moves money at once (refunds,
+    payments by code, reversals) has been done all the same.
     `server_error`: 500 or 502, and a third of them have been applied all the same. `apply_late`: 500 now, applied
     after `delay_seconds` of the sandbox's clock. `accept_then_time_out`: applied, the answer held back for
     `delay_seconds` of real time, then the connection dropped.
@@ -49,11 +50,12 @@ class ApiFaults:
 @dataclass(frozen=True, slots=True)
 class RefundFaults:
     """How refunds end: after `seconds` of the sandbox's clock, with these probabilities not as they should. Drawn when
-    the refund is taken on."""
+    the refund is taken on. `slow`: of a gateway that gives back within the call, those that take their time instead."""
 
     seconds: float = 1.0
     abnormal: float = 0.0
     closed: float = 0.0
+    slow: float = 0.0
 
 
 class Dial:

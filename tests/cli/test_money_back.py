@@ -91,8 +91,7 @@ async def test_an_abnormal_refund_goes_to_a_card_that_is_asked_for_and_shown_now
 
 async def test_a_held_payment_is_found_understood_and_accepted(shop: Shop, tongbao: Tongbao) -> None:
     order = await shop.order(payment=JSAPI)
-    lie = {"out_trade_no": order["attempt"]["id"], "changes": {"amount": {"total": 1700}}}
-    await shop.control("POST", "/wechat/notify", lie)
+    await shop.control("POST", "/wechat/buyer/pay", {"out_trade_no": order["attempt"]["id"], "amount": 1700})
     words = f"case list --merchant {shop.merchant_id} --kind payment_held --json"
     [case] = answer(await tongbao(words))
     assert (case["order_id"], case["detail"]["received_amount"]) == (order["id"], 1700)

@@ -2,52 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.foreign.environment import told
 from tests.sandbox.client import Control
-from tests.sandbox.process import started
-
-ROOT = Path(__file__).parents[2]
-REQUIREMENTS = ROOT / "requirements" / "foreign.txt"
-ENVIRONMENT = ROOT / ".cache" / "foreign"
-
-
-@pytest.fixture(scope="module")
-def foreign_python() -> Path:
-    """An interpreter that has the SDK, in an environment of its own, made anew when the requirements change."""
-    python, stamp = ENVIRONMENT / "bin" / "python", ENVIRONMENT / "requirements.sha256"
-    wanted = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
-    if not stamp.exists() or stamp.read_text() != wanted:
-        uv = [sys.executable, "-m", "uv"]
-        subprocess.run([*uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(ENVIRONMENT)], check=True)
-        install = [*uv, "pip", "install", "--quiet", "--python", str(python), "--require-hashes"]
-        subprocess.run([*install, "-r", str(REQUIREMENTS)], check=True)
-        stamp.write_text(wanted)
-    return python
-
-
-@pytest.fixture(scope="module")
-def control() -> Iterator[Control]:
-    with started() as control:
-        yield control
 
 
 @pytest.mark.parametrize("mode", ["certificate", "public_key"])
 def test_wechatpayv3_pays_and_refunds_unmodified(control: Control, foreign_python: Path, mode: str) -> None:
-    command = [str(foreign_python), str(Path(__file__).with_name("wechatpayv3_client.py")), control.url, mode]
-    environment = os.environ | {"NO_PROXY": "127.0.0.1"}
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
-    assert ended.returncode == 0, ended.stderr
-    story = json.loads(ended.stdout)
+    story = told(foreign_python, "wechatpayv3_client.py", control.url, mode)
     transaction = story["paid"]
     assert (transaction["out_trade_no"], transaction["trade_state"]) == (story["out_trade_no"], "SUCCESS")
     assert story["prepay"][0] == 200
@@ -64,6 +31,29 @@ def test_wechatpayv3_pays_and_refunds_unmodified(control: Control, foreign_pytho
     assert story["signed_by"] == control.merchant().credentials[signer]
     check_refunds(story)
     assert story["certificates"] == ([story["signed_by"]] if mode == "certificate" else [])
+
+
+@pytest.mark.parametrize("mode", ["certificate", "public_key"])
+def test_wechatpayv3_is_paid_in_every_other_way_unmodified(control: Control, foreign_python: Path, mode: str) -> None:
+    story = told(foreign_python, "wechatpayv3_methods.py", control.url, mode)
+    for method, trade_type in (("native", "NATIVE"), ("h5", "MWEB"), ("app", "APP")):
+        payment = story[method]
+        assert (payment["order"][0], payment["paid"]["trade_type"]) == (200, trade_type)
+        assert payment["callback"]["resource"] == payment["paid"] == json.loads(payment["query"][1])
+        assert payment["refund"][0] == 200
+        assert payment["refund_told"]["resource"]["refund_status"] == "SUCCESS"
+    check_payment_codes(story["codes"])
+
+
+def check_payment_codes(story: dict[str, Any]) -> None:
+    at_once = json.loads(story["at_once"][1])
+    assert (at_once["trade_state"], at_once["trade_type"]) == ("SUCCESS", "MICROPAY")
+    assert story["reversed"][0] == story["given_up"][0] == 200
+    assert (story["asked"][0], json.loads(story["asked"][1])["code"]) == (202, "USERPAYING")
+    assert (story["refused"][0], json.loads(story["refused"][1])["code"]) == (403, "NOT_ENOUGH")
+    steps = ("after_reversal", "waiting", "answered", "never")
+    states = [json.loads(story[step][1])["trade_state"] for step in steps]
+    assert states == ["REVOKED", "USERPAYING", "SUCCESS", "REVOKED"]
 
 
 def check_refunds(story: dict[str, Any]) -> None:

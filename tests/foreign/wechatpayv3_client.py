@@ -15,6 +15,8 @@ import threading
 import time
 import urllib.request
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +27,23 @@ Letters = queue.Queue[tuple[dict[str, str], bytes]]
 
 def main(control_url: str, mode: str) -> dict[str, Any]:
     """One order paid and refunded, one closed; the story as facts."""
+    with shop(control_url, mode) as (wxpay, credentials, letters):
+        story = paid_order(wxpay, control_url, credentials, letters) | closed_order(wxpay, credentials)
+        story |= refunds(wxpay, control_url, story["out_trade_no"], letters)
+    return story | {"certificates": [f"{certificate.serial_number:X}" for certificate in wxpay._core._certificates]}
+
+
+@contextmanager
+def shop(control_url: str, mode: str) -> Iterator[tuple[Any, dict[str, Any], Letters]]:
+    """The library's object, the credentials it was made from, and what arrives at its notify_url."""
     letters: Letters = queue.Queue()
     with urllib.request.urlopen(f"{control_url}/credentials") as answer:
         credentials = json.load(answer)["wechat"]
     control(control_url, "PUT", "/wechat/merchants", {"signing": mode})
     with tempfile.TemporaryDirectory() as folder, Door(letters) as door:
         notify_url = f"http://127.0.0.1:{door.server_port}/notify"
-        wxpay = client(credentials, mode, Path(folder), notify_url)
-        story = paid_order(wxpay, control_url, credentials, letters) | closed_order(wxpay, credentials)
-        story |= refunds(wxpay, control_url, story["out_trade_no"], letters)
+        yield client(credentials, mode, Path(folder), notify_url), credentials, letters
         door.shutdown()
-    return story | {"certificates": [f"{certificate.serial_number:X}" for certificate in wxpay._core._certificates]}
 
 
 def client(credentials: dict[str, Any], mode: str, folder: Path, notify_url: str) -> Any:

@@ -1,71 +1,18 @@
-"""Money going back: what merchants give back, what came in twice, late or wrong, and what people decide about it."""
+"""Money that merchants give back, and what becomes of it on its way."""
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Mapping
 from typing import Any
 
 import orjson
 import pytest
 from standardwebhooks import Webhook
 
-from tests.town import JSAPI, Answer, Shop, shop, town
-from tongbao import merchants, payments
-from tongbao.payments.service import _write_closed
+from tests.journeys.money_back import ask_back, case_of, decide, paid_order, refund_becomes, refund_faults
+from tests.town import Shop, shop, town
 
 __all__ = ["shop", "town"]
-
-
-async def paid_order(shop: Shop, **changes: Any) -> dict[str, Any]:
-    """An order of 1800 fen that has been paid."""
-    order = await shop.order(payment=JSAPI, **changes)
-    await shop.buyer_pays(order)
-    return await shop.becomes(order["id"], "paid")
-
-
-async def ask_back(shop: Shop, order_id: str, **wish: Any) -> Answer:
-    """The merchant asks for a refund."""
-    body = {"reference": f"back-{time.monotonic_ns()}", "reason": "凉了"} | wish
-    return await shop.ask("POST", f"/v1/orders/{order_id}/refunds", json=body)
-
-
-async def refund_becomes(shop: Shop, refund_id: str, *states: str, seconds: float = 20) -> dict[str, Any]:
-    """Wait until a refund is in one of these states."""
-    give_up_at = time.monotonic() + seconds
-    while time.monotonic() < give_up_at:
-        refund: dict[str, Any] = (await shop.ask("GET", f"/v1/refunds/{refund_id}")).body
-        if refund["state"] in states:
-            return refund
-        await asyncio.sleep(0.05)
-    raise AssertionError(f"refund {refund_id} is {refund['state']} ({refund['state_reason']}), not {states}")
-
-
-async def refunds_of(shop: Shop, order_id: str) -> list[dict[str, Any]]:
-    refunds: list[dict[str, Any]] = (await shop.ask("GET", f"/v1/orders/{order_id}/refunds")).body
-    return refunds
-
-
-async def case_of(shop: Shop, order_id: str, kind: str, status: str = "open", seconds: float = 20) -> dict[str, Any]:
-    """Wait until an order has a case of this kind in this status."""
-    give_up_at = time.monotonic() + seconds
-    while time.monotonic() < give_up_at:
-        answer = await shop.ask("GET", f"/v1/cases?order_id={order_id}&kind={kind}&status={status}")
-        cases: list[dict[str, Any]] = answer.body if isinstance(answer.body, list) else answer.body["cases"]
-        if cases:
-            return cases[0]
-        await asyncio.sleep(0.05)
-    raise AssertionError(f"order {order_id} has no {status} case {kind}")
-
-
-async def decide(shop: Shop, case: Mapping[str, Any], resolution: str) -> Answer:
-    wish = {"resolution": resolution, "note": "looked at the bill", "by": "li.lei"}
-    return await shop.ask("POST", f"/v1/cases/{case['id']}/close", json=wish)
-
-
-async def refund_faults(shop: Shop, **faults: float) -> None:
-    await shop.control("PUT", "/faults", {"wechat": {"refund": faults}})
 
 
 def events(shop: Shop) -> list[str]:
@@ -198,134 +145,48 @@ async def test_a_short_balance_keeps_the_refund_waiting_with_a_case(shop: Shop) 
     await shop.books_hold()
 
 
-async def pay_fresh(shop: Shop, order_id: str) -> dict[str, Any]:
-    answer = await shop.ask(
-        "POST", f"/v1/orders/{order_id}/payments", token=shop.buyer_token, json=JSAPI | {"fresh": True}
-    )
-    assert answer.status == 201, answer
-    started: dict[str, Any] = answer.body
-    return started
+async def handed_over(shop: Shop) -> dict[str, Any]:
+    """A refund that bounced, and that the shop paid in cash."""
+    await refund_faults(shop, abnormal=1)
+    order = await paid_order(shop)
+    refund: dict[str, Any] = (await ask_back(shop, order["id"])).body
+    await refund_becomes(shop, refund["id"], "abnormal")
+    assert (await decide(shop, await case_of(shop, order["id"], "refund_abnormal"), "handled_outside")).status == 200
+    return refund
 
 
-async def test_of_two_paid_attempts_the_second_goes_back_by_itself(shop: Shop) -> None:
-    order = await shop.order(payment=JSAPI)
-    second = await pay_fresh(shop, order["id"])
-    assert second["attempt"]["id"] != order["attempt"]["id"]
-    await asyncio.gather(shop.buyer_pays(order), shop.buyer_pays(second))
-    await shop.becomes(order["id"], "paid")
-    case = await case_of(shop, order["id"], "payment_surplus", "closed")
-    assert (case["closed_by"], case["resolution"]) == ("policy", "returned")
-    (refund,) = await refunds_of(shop, order["id"])
-    assert (refund["state"], refund["origin"], refund["amount"]) == ("succeeded", "surplus", 1800)
-    now = await shop.read(order["id"])
-    assert sorted(each["state"] for each in now["payments"]) == ["succeeded", "surplus"]
-    assert now["refunded"] == 0, "what the order needs stays"
+async def test_what_was_paid_in_cash_cannot_be_redirected(shop: Shop) -> None:
+    refund = await handed_over(shop)
+    answer = await shop.ask("POST", f"/v1/refunds/{refund['id']}/redirect", json={"to": "merchant_card"})
+    assert (answer.status, answer.body["code"]) == (409, "refund_not_abnormal")
+
+
+@pytest.mark.parametrize("status", ["CLOSED", "SUCCESS"])
+async def test_what_the_gateway_says_of_a_refund_paid_in_cash_is_booked_once(shop: Shop, status: str) -> None:
+    refund = await handed_over(shop)
+    end = {"out_refund_no": refund["id"], "status": status, "mchid": shop.credentials["mchid"]}
+    if status == "SUCCESS":
+        await shop.control("POST", "/wechat/refunds/finish", end)
+        await case_of(shop, refund["order_id"], "refund_too_much")
+    else:
+        wish = {"out_refund_no": refund["id"], "changes": {"refund_status": "CLOSED"}}
+        assert (await shop.control("POST", "/wechat/notify", wish)).body["status"] == 200
+        assert (await shop.read(refund["order_id"]))["refunded"] == 1800, "it is not given a second time"
     await shop.books_hold()
 
 
-async def close_here_only(shop: Shop) -> dict[str, Any]:
-    """An order whose close the gateway never heard of: here it is closed, there it can still be paid."""
-    order = await shop.order(payment=JSAPI)
-    async with shop.db.tx() as tx:
-        _write_closed(tx, *await payments.get_order(tx, shop.merchant_id, order["id"]), "expired")
-    return order
-
-
-async def test_a_payment_after_the_order_was_closed_goes_back_by_itself(shop: Shop) -> None:
-    order = await close_here_only(shop)
-    await shop.buyer_pays(order)
-    case = await case_of(shop, order["id"], "payment_surplus", "closed")
-    assert (case["detail"]["reason"], case["resolution"]) == ("order_closed", "returned")
-    assert (await shop.read(order["id"]))["status"] == "closed"
-    rows = await shop.db.fetch(
-        "SELECT debit_account, credit_account FROM postings WHERE order_id = $1 ORDER BY posting_id", order["id"]
-    )
-    clearing = f"clearing:{shop.account_id}"
-    assert [tuple(row.values()) for row in rows] == [
-        (clearing, "surplus"),
-        ("surplus", "refunding"),
-        ("refunding", clearing),
-    ]
-    await shop.books_hold()
-
-
-async def test_a_merchant_can_have_late_payments_revive_their_orders(shop: Shop) -> None:
-    await shop.db.run(lambda tx: merchants.set_late_payment(tx, shop.merchant_id, "revive"))
-    await asyncio.sleep(5.5)  # servers look again at an account after five seconds at most
-    order = await close_here_only(shop)
-    await shop.buyer_pays(order)
-    paid = await shop.becomes(order["id"], "paid")
-    assert paid["payments"][0]["reason"] == "revived"
-    await shop.books_hold()
-
-
-async def test_an_open_second_attempt_of_a_paid_order_is_closed_at_the_gateway(shop: Shop) -> None:
-    order = await shop.order(payment=JSAPI)
-    second = await pay_fresh(shop, order["id"])
-    await shop.buyer_pays(order)
-    await shop.becomes(order["id"], "paid")
-    give_up_at = time.monotonic() + 20
-    while (await shop.read(order["id"]))["payments"][1]["state"] != "closed":
-        assert time.monotonic() < give_up_at
-        await asyncio.sleep(0.1)
-    late = await shop.control("POST", "/wechat/buyer/pay", {"out_trade_no": second["attempt"]["id"]})
-    assert (late.status, late.body["code"]) == (409, "ORDER_CLOSED")
-    await shop.books_hold()
-
-
-async def held_order(shop: Shop, changes: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """An order that the gateway says was paid with something else than was asked for, and its case."""
-    order = await shop.order(payment=JSAPI)
-    number = order["attempt"]["id"]
-    await shop.control("POST", "/wechat/notify", {"out_trade_no": number, "changes": changes})
-    return order, await case_of(shop, order["id"], "payment_held")
-
-
-async def test_a_wrong_amount_is_frozen_until_a_person_dismisses_it(shop: Shop) -> None:
-    order, case = await held_order(shop, {"amount": {"total": 1}})
-    assert case["detail"]["received_amount"] == 1
-    assert (await shop.ask("POST", f"/v1/orders/{order['id']}/payments", json=JSAPI)).body["code"] == "payment_held"
-    closed = await decide(shop, case, "dismiss")
-    assert (closed.status, closed.body["resolution"], closed.body["closed_by"]) == (200, "dismiss", "li.lei"), closed
-    assert (await decide(shop, case, "dismiss")).body["code"] == "case_closed"
-    again = await pay_fresh(shop, order["id"])
-    await shop.buyer_pays(again)
-    await shop.becomes(order["id"], "paid")
-    await shop.books_hold()
-
-
-async def test_a_notice_about_what_was_dismissed_changes_nothing_more(shop: Shop) -> None:
-    order, case = await held_order(shop, {"amount": {"total": 1}})
-    await decide(shop, case, "dismiss")
-    lie = {"out_trade_no": order["attempt"]["id"], "changes": {"amount": {"total": 1}}}
-    assert (await shop.control("POST", "/wechat/notify", lie)).body["status"] == 200
-    assert (await shop.read(order["id"]))["payments"][0]["state"] == "failed"
-
-
-async def test_a_held_payment_that_is_accepted_pays_with_what_came_in(shop: Shop) -> None:
-    order, case = await held_order(shop, {"amount": {"total": 1700}})
-    assert (await decide(shop, case, "accept")).status == 200
-    paid = await shop.read(order["id"])
-    assert (paid["status"], paid["payments"][0]["reason"]) == ("paid", "accepted")
-    postings = await shop.db.fetch("SELECT amount FROM postings WHERE order_id = $1", order["id"])
-    assert [row["amount"] for row in postings] == [1700]
-    over = await ask_back(shop, order["id"], amount=1701)
-    assert (over.status, over.body["code"]) == (409, "refund_exceeds")
-
-
-@pytest.mark.parametrize("resolution", ["accept", "return"])
-async def test_money_that_is_not_ours_can_only_be_dismissed(shop: Shop, resolution: str) -> None:
-    _, case = await held_order(shop, {"mchid": "1999999999"})
-    answer = await decide(shop, case, resolution)
-    assert (answer.status, answer.body["code"]) == (422, "unknown_resolution")
-
-
-async def test_a_held_payment_that_the_gateway_confirms_closes_its_case(shop: Shop) -> None:
-    order, _ = await held_order(shop, {"amount": {"total": 1}})
-    await shop.buyer_pays(order)
-    await shop.becomes(order["id"], "paid")
-    case = await case_of(shop, order["id"], "payment_held", "closed")
-    assert (case["closed_by"], case["resolution"]) == ("the gateway", "confirmed")
+async def test_a_refund_under_way_again_cannot_be_handed_over(shop: Shop) -> None:
+    await refund_faults(shop, abnormal=1)
+    order = await paid_order(shop)
+    refund = (await ask_back(shop, order["id"])).body
+    await refund_becomes(shop, refund["id"], "abnormal")
+    case = await case_of(shop, order["id"], "refund_abnormal")
+    end = {"out_refund_no": refund["id"], "status": "SUCCESS", "mchid": shop.credentials["mchid"]}
+    await shop.control("PUT", "/faults", {"wechat": {"notify": {"lose": 1}}})
+    await shop.control("POST", "/wechat/refunds/finish", end)
+    answer = await decide(shop, case, "handled_outside")
+    assert answer.status == 409, answer
+    await refund_becomes(shop, refund["id"], "succeeded")
     await shop.books_hold()
 
 
@@ -340,3 +201,19 @@ async def test_a_tampered_or_foreign_refund_notice_moves_nothing(shop: Shop) -> 
     assert (await shop.control("POST", "/wechat/notify", lie)).body["status"] >= 400
     await case_of(shop, order["id"], "refund_mismatch")
     assert (await shop.ask("GET", f"/v1/refunds/{refund['id']}")).body["state"] == "sent"
+
+
+# The last one: from here on a book of this town is out of balance, as it must be.
+async def test_a_closed_refund_that_went_back_after_all_beside_a_new_one_is_a_case(shop: Shop) -> None:
+    await refund_faults(shop, closed=1)
+    order = await paid_order(shop)
+    first = (await ask_back(shop, order["id"])).body
+    await refund_becomes(shop, first["id"], "closed")
+    await refund_faults(shop)
+    await refund_becomes(shop, (await ask_back(shop, order["id"])).body["id"], "succeeded")
+    wish = {"out_refund_no": first["id"], "changes": {"refund_status": "SUCCESS"}}
+    assert (await shop.control("POST", "/wechat/notify", wish)).body["status"] == 200
+    case = await case_of(shop, order["id"], "refund_too_much")
+    assert case["detail"]["reason"] == "exceeds_payment"
+    more = await ask_back(shop, order["id"], amount=1)
+    assert (more.status, more.body["left"]) == (409, 0)

@@ -144,7 +144,7 @@ def test_every_verdict_is_a_move_of_the_table_or_none(
 ) -> None:
     fact = replace(SUCCESS, state=word, amount=amount)
     found, _ = verdict(replace(ATTEMPT, state=state), replace(ORDER, status=status), fact)
-    if found in (Verdict.REPEATED, Verdict.NO_NEWS):
+    if found in (Verdict.REPEATED, Verdict.NO_NEWS, Verdict.MISMATCHED):
         return
     assert AttemptState(found.value) in MOVES[state]
     if found is Verdict.SUCCEEDED:

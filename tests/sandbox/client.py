@@ -219,11 +219,13 @@ class Control:
 
 @dataclass(slots=True)
 class Receiver:
-    """Somebody's notify_url: keeps what arrives, answers as `reply` says."""
+    """Somebody's notify_url: keeps what arrives, answers with the status `reply` gives, and unless that is 204 with the
+    body `says`."""
 
     url: str = ""
     received: list[Answer] = field(default_factory=list)
     reply: Callable[[Answer], int] = lambda letter: 204
+    says: bytes = b'{"code":"FAIL","message":"not today"}'
 
     def wait_for(self, count: int, seconds: float = 5) -> list[Answer]:
         """The notifications so far, once there are so many."""
@@ -247,7 +249,7 @@ def receiving() -> Iterator[Receiver]:
             letter = Answer(0, {name.lower(): value for name, value in self.headers.items()}, body)
             receiver.received.append(letter)
             status = receiver.reply(letter)
-            answer = b"" if status == 204 else b'{"code":"FAIL","message":"not today"}'
+            answer = b"" if status == 204 else receiver.says
             self.send_response(status)
             self.send_header("Content-Length", str(len(answer)))
             self.end_headers()
@@ -272,17 +274,17 @@ def receiving() -> Iterator[Receiver]:
 
 
 def free_base_port() -> int:
-    """A port whose next two are free too."""
+    """A port whose next three are free too."""
     for _ in range(200):
         base = 20000 + secrets.randbelow(30000)
         try:
-            for port in range(base, base + 3):
+            for port in range(base, base + 4):
                 with socket.socket() as probe:
                     probe.bind(("127.0.0.1", port))
         except OSError:
             continue
         return base
-    raise AssertionError("no three free ports in a row")
+    raise AssertionError("no four free ports in a row")
 
 
 def with_credentials(merchant: Merchant, **changes: Any) -> Merchant:

@@ -12,11 +12,15 @@ from tests.sandbox.client import Control, Merchant
 
 def test_credentials_have_the_promised_keys(control: Control) -> None:
     credentials = control.get("/credentials")
-    assert list(credentials) == ["wechat"]
+    assert list(credentials) == ["wechat", "alipay"]
     assert set(credentials["wechat"]) >= {
         "base_url", "miniprogram_base_url", "mchid", "appid", "app_secret", "apiv3_key", "merchant_serial",
         "merchant_private_key_pem", "platform_public_key_id", "platform_public_key_pem", "platform_certificate_pem",
         "platform_serial", "openid",
+    }  # fmt: skip
+    assert set(credentials["alipay"]) >= {
+        "base_url", "app_id", "app_private_key_pem", "alipay_public_key_pem", "app_cert_pem", "alipay_cert_pem",
+        "alipay_root_cert_pem", "aes_key", "seller_id", "buyer_id", "buyer_open_id",
     }  # fmt: skip
 
 
@@ -136,7 +140,7 @@ def test_no_secret_is_in_the_log(control: Control, merchant: Merchant) -> None:
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
-    [("GET", "/nothing", 404), ("GET", "/reset", 405), ("POST", "/alipay/buyer/pay", 404), ("DELETE", "/faults", 405)],
+    [("GET", "/nothing", 404), ("GET", "/reset", 405), ("POST", "/cash/buyer/pay", 404), ("DELETE", "/faults", 405)],
 )
 def test_unknown_control_requests_are_refused(control: Control, method: str, path: str, status: int) -> None:
     answer = control.ask(method, path)

@@ -98,7 +98,7 @@ def test_the_dial_reads_back_and_is_replaced_whole(control: Control) -> None:
 @pytest.mark.parametrize(
     "wish",
     [
-        {"alipay": {}},
+        {"cash": {}},
         {"wechat": {"notify": {"loose": 1}}},
         {"wechat": {"notify": {"lose": 1.1}}},
         {"wechat": {"notify": {"lose": -0.1}}},

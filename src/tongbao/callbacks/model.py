@@ -49,6 +49,9 @@ def settled(decision: Decision) -> Verdict:
     """The verdict on a notice that was believed. What is held or unknown is asked for again."""
     if decision.verdict is PaymentVerdict.HELD:
         return Verdict("held", f"it does not match what we asked for ({decision.reason}): held", accepted=False)
+    if decision.verdict is PaymentVerdict.MISMATCHED:
+        detail = f"it contradicts a payment that is settled ({decision.reason}): nothing moved"
+        return Verdict("mismatched", detail, accepted=False)
     if decision.verdict is PaymentVerdict.UNKNOWN_PAYMENT:
         return Verdict("unknown_payment", "we know no such payment on this account", accepted=False)
     return Verdict(decision.verdict.value, _APPLIED[decision.verdict], accepted=True)

@@ -91,8 +91,9 @@ async def _keep_refused(db: Db, account: Account, verdict: Verdict, keep: Callab
     last_minute, count = _refusals.get(account.account_id, (minute, 0))
     count = count + 1 if last_minute == minute else 1
     _refusals[account.account_id] = (minute, count)
-    _log.warning("notice refused", account_id=account.account_id, verdict=verdict.code)
     if count <= _KEPT_REFUSALS_A_MINUTE:
+        is_last = count == _KEPT_REFUSALS_A_MINUTE
+        _log.warning("notice refused", account_id=account.account_id, verdict=verdict.code, more_are_not_kept=is_last)
         async with db.tx() as tx:
             keep(tx, verdict)
 

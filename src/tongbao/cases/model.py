@@ -14,7 +14,9 @@ class Kind(enum.StrEnum):
     payment_surplus: a payment that its order did not need; it goes back by itself · payment_held: a payment that does
     not match what was asked for · refund_abnormal: the money could not reach the buyer, and waits at the gateway ·
     refund_closed: the gateway closed a refund, the money is with the merchant · refund_blocked: the gateway refuses a
-    refund for now · refund_mismatch: the gateway's word about a refund does not match what was asked for.
+    refund for now · refund_mismatch: the gateway's word about a refund does not match what was asked for ·
+    refund_too_much: more went back than should have · payment_mismatch: the gateway now says of a settled payment what
+    it did not say before.
     """
 
     PAYMENT_SURPLUS = "payment_surplus"
@@ -23,6 +25,8 @@ class Kind(enum.StrEnum):
     REFUND_CLOSED = "refund_closed"
     REFUND_BLOCKED = "refund_blocked"
     REFUND_MISMATCH = "refund_mismatch"
+    REFUND_TOO_MUCH = "refund_too_much"
+    PAYMENT_MISMATCH = "payment_mismatch"
 
 
 @dataclass(frozen=True, slots=True)

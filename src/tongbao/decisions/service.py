@@ -16,6 +16,8 @@ HANDLED = "handled"
 RETURN_AGAIN = "return_again"
 """Send a surplus payment back once more, after the gateway closed the refund of it."""
 
+_OURSELVES = frozenset({"tongbao", "policy", "the gateway"})
+
 RESOLUTIONS: Mapping[str, tuple[str, ...]] = {
     Kind.PAYMENT_HELD: tuple(payments.Resolution),
     Kind.PAYMENT_SURPLUS: (RETURN_AGAIN, HANDLED),
@@ -23,6 +25,8 @@ RESOLUTIONS: Mapping[str, tuple[str, ...]] = {
     Kind.REFUND_CLOSED: (HANDLED,),
     Kind.REFUND_BLOCKED: (HANDLED,),
     Kind.REFUND_MISMATCH: (HANDLED,),
+    Kind.REFUND_TOO_MUCH: (HANDLED,),
+    Kind.PAYMENT_MISMATCH: (HANDLED,),
 }
 """Everything that can be decided about a kind of case. What a held payment is may leave less: see `resolutions_of`."""
 
@@ -42,9 +46,12 @@ async def close_case(
 ) -> Case:
     """Decide a case: what was decided is done, and the case closed with it. Returns the case as it is then.
 
-    Raises Refusal: `case_not_found` (404), `case_closed` (409), `unknown_resolution` (422, with the `resolutions` there
-    are), `payment_not_held`, `refund_not_abnormal` (409: it was resolved meanwhile), `nothing_to_return` (409).
+    Raises Refusal: `case_not_found` (404), `case_closed` (409), `reserved_name`, `unknown_resolution` (422, with the
+    `resolutions` there are), `payment_not_held`, `refund_not_abnormal` (409: it was resolved meanwhile),
+    `payment_not_confirmed` (409: the gateway does not say that this money came in), `nothing_to_return` (409);
+    `channel_unavailable` and alike where the gateway must be asked first and does not answer.
     """
+    check_name(by)
     case = _open(await cases.get_case(db, merchant_id, case_id))
     if resolution not in resolutions_of(case):
         raise Refusal("unknown_resolution", 422, resolutions=", ".join(resolutions_of(case)))
@@ -52,11 +59,28 @@ async def close_case(
         # The case stays open: it closes by itself once the money is back.
         await _return_again(db, directory, case, by, note)
     else:
+        await _ask_first(db, directory, case, resolution)
         try:
             await db.run(lambda tx: _close(tx, merchant_id, case_id, resolution, by, note))
         except Conflict:
             raise Refusal("conflict", 409) from None
     return await cases.get_case(db, merchant_id, case_id)
+
+
+def check_name(by: str) -> None:
+    """Nobody signs with what the history calls ourselves. Raises Refusal `reserved_name` (422)."""
+    if by.strip().lower() in _OURSELVES:
+        raise Refusal("reserved_name", 422, name=by)
+
+
+async def _ask_first(db: Db, directory: Directory, case: Case, resolution: str) -> None:
+    """What a person knows may be old: where money follows from a decision, the gateway has the word before it."""
+    if case.kind == Kind.PAYMENT_HELD and resolution != payments.Resolution.DISMISS:
+        assert case.attempt_id is not None
+        await payments.confirm_held(db, directory, case.merchant_id, case.attempt_id)
+    if case.kind == Kind.REFUND_ABNORMAL:
+        assert case.refund_id is not None
+        await refunds.confirm_abnormal(db, directory, case.merchant_id, case.refund_id)
 
 
 def _open(case: Case) -> Case:

@@ -21,6 +21,8 @@ _LATE = timedelta(seconds=60)
 """A chore looks every few seconds: what is due for longer than this is not looked after."""
 _PRESSING = (
     Kind.PAYMENT_HELD,
+    Kind.PAYMENT_MISMATCH,
+    Kind.REFUND_TOO_MUCH,
     Kind.REFUND_ABNORMAL,
     Kind.REFUND_MISMATCH,
     Kind.REFUND_CLOSED,
@@ -29,6 +31,8 @@ _PRESSING = (
 """The cases that something must be done about, the most pressing first. A surplus goes back by itself."""
 _STEPS = {
     Kind.PAYMENT_HELD: "decide",
+    Kind.PAYMENT_MISMATCH: "compare_books",
+    Kind.REFUND_TOO_MUCH: "compare_books",
     Kind.REFUND_ABNORMAL: "redirect_refund",
     Kind.REFUND_MISMATCH: "decide",
     Kind.REFUND_CLOSED: "refund_otherwise",
@@ -119,9 +123,9 @@ def _case_matters(facts: Facts, now: datetime) -> Iterator[Saying]:
         values: dict[str, object] = {
             "due": say(words.DUE_IN, span=span(due)) if due > timedelta(0) else say(words.OVERDUE, span=span(-due))
         }
-        if case.kind == Kind.PAYMENT_HELD:
+        if case.kind in (Kind.PAYMENT_HELD, Kind.PAYMENT_MISMATCH):
             attempt = next(each for each in facts.attempts if each.attempt_id == case.attempt_id)
-            values["reason"] = word(words.REASONS, attempt.reason or "")
+            values["reason"] = word(words.REASONS, case.detail.get("reason") or attempt.reason or "")
             values["received"] = money(attempt.collected)
         else:
             refund = _refund_of(facts, case)

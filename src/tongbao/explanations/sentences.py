@@ -117,6 +117,14 @@ STANDS = {
         "the gateway closed the refund of {amount} ({code}): the buyer has not got it back",
         "支付渠道关闭了退款 {amount}（{code}）：买家尚未收到退款",
     ),
+    "payment_mismatch": Words(
+        "the gateway now says of a payment that we counted something else ({reason}): a person must look, {due}",
+        "支付渠道对一笔已入账的支付改口（{reason}），待人工核查，{due}",
+    ),
+    "refund_too_much": Words(
+        "the refund of {amount} went back although it should not have: the buyer got too much, {due}",
+        "退款 {amount} 本不应退出，买家多收了钱，待人工处理，{due}",
+    ),
     "refund_mismatch": Words(
         "the gateway's word about the refund of {amount} does not match what we asked for: a person must look, {due}",
         "支付渠道对退款 {amount} 的答复与请求不符，待人工核查，{due}",
@@ -145,6 +153,11 @@ NEXT = {
         " or POST /v1/cases/{case_id}/close",
         "核实个案 {case_id}，并选择 {choices} 之一处理：`tongbao case close {case_id} --resolution …`"
         " 或 POST /v1/cases/{case_id}/close",
+    ),
+    "compare_books": Words(
+        "Compare the gateway's own bill with ours, settle the difference with whom it concerns, and close case"
+        " {case_id} with {choices}",
+        "请核对支付渠道账单与本系统账本，与相关方处理差额后，以 {choices} 关闭个案 {case_id}",
     ),
     "redirect_refund": Words(
         "Send the money elsewhere: `tongbao refund redirect {refund_id} --to buyer_card` (or merchant_card), or POST"

@@ -112,6 +112,8 @@ KINDS = {
     "refund_abnormal": Words("an abnormal refund", "退款异常"),
     "refund_closed": Words("a refund that the gateway closed", "退款被关闭"),
     "refund_mismatch": Words("a refund that does not match", "退款待核查"),
+    "refund_too_much": Words("more went back than should have", "多退款"),
+    "payment_mismatch": Words("a contradiction about a settled payment", "已结支付说法不一"),
     "refund_blocked": Words("a refund that the gateway refuses for now", "退款暂不受理"),
 }
 

@@ -15,7 +15,8 @@ _ASK_AFTER_SECONDS = (5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
 _TOKEN_MARGIN = timedelta(seconds=30)
 _OURS = frozenset({"wrong_amount", "wrong_app"})
 """Mismatches in which the money came to our account all the same."""
-DISMISSED = "dismissed"
+ACCEPTED, RETURNED, DISMISSED = "accepted", "returned", "dismissed"
+"""Why an attempt is what it is, where a person decided that."""
 
 
 class Verdict(enum.StrEnum):
@@ -26,6 +27,7 @@ class Verdict(enum.StrEnum):
     HELD = "held"
     FAILED = "failed"
     CLOSED = "closed"
+    MISMATCHED = "mismatched"
     REPEATED = "repeated"
     NO_NEWS = "no_news"
     UNKNOWN_PAYMENT = "unknown_payment"
@@ -67,10 +69,11 @@ def decide(
     """
     if fact.state is PaymentState.PENDING:
         return Decision(Verdict.NO_NEWS)
+    if attempt.state in (AttemptState.SUCCEEDED, AttemptState.SURPLUS):
+        contradiction = _contradiction(attempt, fact, merchant_number)
+        return Decision(Verdict.MISMATCHED, contradiction) if contradiction else Decision(Verdict.REPEATED)
     if fact.state in (PaymentState.FAILED, PaymentState.CLOSED):
         return _not_paid(attempt, Verdict(fact.state.value), fact.raw_state)
-    if attempt.state in (AttemptState.SUCCEEDED, AttemptState.SURPLUS):
-        return Decision(Verdict.REPEATED)
     mismatch = _mismatch(attempt, fact, merchant_number)
     if mismatch and (attempt.state == AttemptState.HELD or attempt.reason == DISMISSED):
         return Decision(Verdict.REPEATED, mismatch)
@@ -108,10 +111,20 @@ def resolve(attempt: Attempt, order: Order, resolution: str) -> Decision:
     if resolution not in possible:
         raise Refusal("unknown_resolution", 422, resolutions=", ".join(possible))
     return {
-        Resolution.ACCEPT: Decision(Verdict.SUCCEEDED, "accepted"),
-        Resolution.RETURN: Decision(Verdict.SURPLUS, "returned"),
+        Resolution.ACCEPT: Decision(Verdict.SUCCEEDED, ACCEPTED),
+        Resolution.RETURN: Decision(Verdict.SURPLUS, RETURNED),
         Resolution.DISMISS: Decision(Verdict.FAILED, DISMISSED),
     }[Resolution(resolution)]
+
+
+def _contradiction(attempt: Attempt, fact: PaymentFact, merchant_number: str) -> str | None:
+    """In what a gateway's word contradicts a payment that we have counted."""
+    if fact.state is not PaymentState.SUCCEEDED:
+        return "not_paid"
+    if fact.amount != attempt.collected:
+        return "wrong_amount"
+    # What a person accepted or returned differs otherwise from what was asked for: that was decided.
+    return None if attempt.reason in (ACCEPTED, RETURNED) else _mismatch(attempt, fact, merchant_number)
 
 
 def _not_paid(attempt: Attempt, verdict: Verdict, raw_state: str) -> Decision:

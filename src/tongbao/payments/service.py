@@ -11,7 +11,7 @@ from tongbao import webhooks
 from tongbao.channels import Channel, Charge, Prepared
 from tongbao.kit import clock, ids, signals
 from tongbao.kit.db import AlreadyThere, Conflict, Db, Tx
-from tongbao.kit.errors import ChannelError, Refusal, Rejected, Unavailable, Uncertain
+from tongbao.kit.errors import ChannelError, Refusal, Rejected
 from tongbao.merchants import Account, Directory
 from tongbao.payments import rules, store
 from tongbao.payments.model import (
@@ -26,7 +26,7 @@ from tongbao.payments.model import (
     Payer,
     Started,
 )
-from tongbao.payments.settling import close_attempt, note_call, settle_answer
+from tongbao.payments.settling import close_attempt, note_call, settle_answer, unanswered
 from tongbao.payments.views import attempt_view, order_view
 
 
@@ -169,16 +169,24 @@ async def close_at_gateway(db: Db, directory: Directory, attempt: Attempt) -> No
     except ChannelError as error:
         await note_call(db, attempt, "close", error)
         if not isinstance(error, Rejected):
-            raise _unanswered(error) from error
+            raise unanswered(error) from error
         if channel.is_unknown_payment(error):
             return
         if not channel.is_already_paid(error):
             raise Refusal("close_rejected", 409, channel_code=error.code, channel_message=error.message) from error
-        await settle_answer(db, account, channel, attempt)
+        await _settle_paid(db, account, channel, attempt)
         order, _ = await get_order(db, attempt.merchant_id, attempt.order_id)
         code = "order_paid" if order.status == OrderStatus.PAID else "payment_held"
         raise Refusal(code, 409, order_id=attempt.order_id) from error
     await note_call(db, attempt, "close")
+
+
+async def _settle_paid(db: Db, account: Account, channel: Channel, attempt: Attempt) -> None:
+    """The gateway says that it has been paid: learn how, or have it asked again."""
+    try:
+        await settle_answer(db, account, channel, attempt)
+    except ChannelError as error:
+        raise unanswered(error) from error
 
 
 def _new_order(draft: Draft) -> Order:
@@ -272,7 +280,7 @@ async def _make_payable(
     except ChannelError as error:
         await note_call(db, attempt, "prepare", error)
         if not isinstance(error, Rejected):
-            raise _unanswered(error) from error
+            raise unanswered(error) from error
         await _not_prepared(db, account, channel, attempt, error)
         raise Refusal("payment_rejected", 422, channel_code=error.code, channel_message=error.message) from error
     try:
@@ -287,7 +295,7 @@ async def _make_payable(
 async def _not_prepared(db: Db, account: Account, channel: Channel, attempt: Attempt, error: Rejected) -> None:
     """The gateway's certain no. It may be that the payment has been made already: then that is what is settled."""
     if channel.is_already_paid(error):
-        await settle_answer(db, account, channel, attempt)
+        await _settle_paid(db, account, channel, attempt)
         raise Refusal("order_paid", 409, order_id=attempt.order_id) from error
 
     async def remember(tx: Tx) -> None:
@@ -330,15 +338,6 @@ async def _after_lost_race(db: Db, directory: Directory, attempt: Attempt) -> At
         await close_at_gateway(db, directory, now_attempt)
     rules.check_payable(order, clock.now())
     raise Refusal("payment_in_progress", 409, order_id=order.order_id)
-
-
-def _unanswered(error: ChannelError) -> Refusal:
-    """No plain answer: not a failure. Whoever asked may ask again; the chase asks anyway."""
-    if isinstance(error, Unavailable):
-        return Refusal("channel_unavailable", 503, channel_code=error.code)
-    if isinstance(error, Uncertain):
-        return Refusal("channel_uncertain", 503, channel_code=error.code)
-    return Refusal("channel_untrusted", 502, channel_code=error.code)
 
 
 def _app_of(payer: Payer | None) -> str:

@@ -10,8 +10,8 @@ from tongbao import cases, journal, ledger, webhooks
 from tongbao.channels import Channel, PaymentFact
 from tongbao.kit import clock, ids, signals
 from tongbao.kit.db import Db, Tx
-from tongbao.kit.errors import ChannelError
-from tongbao.merchants import Account
+from tongbao.kit.errors import ChannelError, Refusal, Rejected, Unavailable, Uncertain
+from tongbao.merchants import Account, Directory
 from tongbao.payments import rules, store
 from tongbao.payments.model import Attempt, AttemptState, Order, OrderStatus
 from tongbao.payments.rules import Decision, Verdict
@@ -33,10 +33,15 @@ _HELD_DUE = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What became of a gateway's word, and of which attempt (None where we know no such payment)."""
+    """What became of a gateway's word, and of which attempt (None where we know no such payment).
+
+    `said` is its word for the state, `amount` what it said came in.
+    """
 
     decision: Decision
     attempt: Attempt | None
+    said: str = ""
+    amount: int | None = None
 
 
 async def settle(tx: Tx, account: Account, merchant_number: str, fact: PaymentFact) -> Settled:
@@ -50,6 +55,8 @@ async def settle(tx: Tx, account: Account, merchant_number: str, fact: PaymentFa
         return Settled(Decision(Verdict.UNKNOWN_PAYMENT), None)
     order, attempt = found
     decision = rules.decide(attempt, order, fact, merchant_number, account.late_payment)
+    if decision.verdict is Verdict.MISMATCHED:
+        await _open_mismatch(tx, attempt, decision.reason or "", fact)
     if decision.verdict in _EVENT_TYPES:
         moved = replace(
             attempt,
@@ -58,7 +65,7 @@ async def settle(tx: Tx, account: Account, merchant_number: str, fact: PaymentFa
             received_amount=rules.amount_held(fact) if decision.verdict is Verdict.HELD else None,
         )
         _write(tx, order, attempt, moved, decision, by="the gateway", note="it confirmed what we asked for")
-    return Settled(decision, attempt)
+    return Settled(decision, attempt, fact.raw_state, fact.amount)
 
 
 async def resolve_held(tx: Tx, merchant_id: str, attempt_id: str, resolution: str, by: str, note: str) -> None:
@@ -140,6 +147,30 @@ def surplus_key(attempt_id: str) -> str:
     return f"payment_surplus:{attempt_id}"
 
 
+async def _open_mismatch(tx: Tx, attempt: Attempt, reason: str, fact: PaymentFact) -> None:
+    """A contradiction about a payment that is settled is one case, however often it is repeated. Nothing moves."""
+    key = f"payment_mismatch:{attempt.attempt_id}"
+    if await cases.is_known(tx, attempt.merchant_id, key):
+        return
+    cases.open_case(
+        tx,
+        merchant_id=attempt.merchant_id,
+        kind="payment_mismatch",
+        key=key,
+        order_id=attempt.order_id,
+        attempt_id=attempt.attempt_id,
+        detail={
+            "reason": reason,
+            "collected_amount": attempt.collected,
+            "said_amount": rules.amount_held(fact),
+            "said_state": fact.raw_state,
+            "currency": attempt.currency,
+        },
+        at=clock.now(),
+        due_in=_HELD_DUE,
+    )
+
+
 def _open_case(tx: Tx, order: Order, moved: Attempt, verdict: Verdict, now: datetime) -> None:
     is_held = verdict is Verdict.HELD
     cases.open_case(
@@ -196,6 +227,37 @@ def _publish(tx: Tx, order: Order, attempt: Attempt, version: int, event_type: s
         notify_url=order.notify_url,
         at=now,
     )
+
+
+async def confirm_held(db: Db, directory: Directory, merchant_id: str, attempt_id: str) -> None:
+    """Ask the gateway about a held payment before somebody counts its money. What it says is settled.
+
+    Raises Refusal: `payment_not_held` (409: its word resolves it), `payment_not_confirmed` (409: it does not say that
+    this money came in), or what an unanswered question is refused with.
+    """
+    found = await store.attempt(db, merchant_id, attempt_id)
+    assert found is not None, "a case is of an attempt that is there"
+    attempt = found[1]
+    account, channel = await directory.account(attempt.account_id)
+    try:
+        settled = await settle_answer(db, account, channel, attempt)
+    except Rejected as error:
+        raise Refusal("payment_not_confirmed", 409, channel_code=error.code) from error
+    except ChannelError as error:
+        raise unanswered(error) from error
+    if settled.decision.verdict not in (Verdict.REPEATED, Verdict.NO_NEWS):
+        raise Refusal("payment_not_held", 409, state=settled.decision.verdict)
+    if settled.decision.verdict is Verdict.NO_NEWS or settled.amount != attempt.received_amount:
+        raise Refusal("payment_not_confirmed", 409, channel_code=settled.said)
+
+
+def unanswered(error: ChannelError) -> Refusal:
+    """No plain answer: not a failure. Whoever asked may ask again; the chase asks anyway."""
+    if isinstance(error, Unavailable):
+        return Refusal("channel_unavailable", 503, channel_code=error.code)
+    if isinstance(error, Uncertain):
+        return Refusal("channel_uncertain", 503, channel_code=error.code)
+    return Refusal("channel_untrusted", 502, channel_code=error.code)
 
 
 async def settle_answer(db: Db, account: Account, channel: Channel, attempt: Attempt) -> Settled:

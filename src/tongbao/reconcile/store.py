@@ -60,7 +60,7 @@ REFUNDED_WRONGLY = """
 # What a refund's postings must come to: out of what we owed, into what is on its way, at the end out of the gateway.
 REFUND_POSTED_WRONGLY = """
     WITH moved AS (
-        SELECT r.refund_id, r.state, r.state_reason, r.amount,
+        SELECT r.refund_id, r.state, r.state_reason, r.origin, r.amount,
                coalesce(sum(p.amount) FILTER (WHERE p.debit_account = owed), 0)
                  - coalesce(sum(p.amount) FILTER (WHERE p.credit_account = owed), 0) AS taken,
                coalesce(sum(p.amount) FILTER (WHERE p.credit_account = 'clearing:' || r.account_id), 0) AS gone
@@ -68,12 +68,13 @@ REFUND_POSTED_WRONGLY = """
               FROM refunds WHERE merchant_id = $1) r
         LEFT JOIN postings p
           ON p.merchant_id = r.merchant_id AND p.order_id = r.order_id AND p.key LIKE 'refund:' || r.refund_id || ':%'
-        GROUP BY r.refund_id, r.state, r.state_reason, r.amount
+        GROUP BY r.refund_id, r.state, r.state_reason, r.origin, r.amount
     )
     SELECT 'refund ' || refund_id || ' of ' || amount || ' fen is ' || state || ', and ' || taken
            || ' were taken from what we owe, ' || gone || ' left the gateway' AS wrong
     FROM moved
-    WHERE taken <> CASE WHEN state = 'closed' OR state_reason = 'handled_outside' THEN 0 ELSE amount END
+    WHERE taken <> CASE WHEN state = 'closed' OR state_reason = 'handled_outside' AND origin = 'merchant' THEN 0
+                        ELSE amount END
        OR gone <> CASE state WHEN 'succeeded' THEN amount ELSE 0 END
 """
 
@@ -95,8 +96,7 @@ MOVED_WRONGLY = """
     SELECT 'refund ' || refund_id || ' is ' || state || CASE WHEN ask_at IS NULL THEN ' and nobody will ask about it'
            ELSE ' and still to be asked about' END
     FROM refunds
-    WHERE merchant_id = $1 AND (ask_at IS NULL) <> (state IN ('succeeded', 'closed')
-          OR state = 'abnormal' AND state_reason IS NOT DISTINCT FROM 'handled_outside')
+    WHERE merchant_id = $1 AND (ask_at IS NULL) <> (state IN ('succeeded', 'closed'))
     UNION ALL
     SELECT 'attempt ' || attempt_id || ' is surplus, and ' || coalesce(received_amount, amount) - refunded
            || ' fen of it are neither sent back nor anybody''s case'
@@ -116,7 +116,7 @@ UNATTENDED = """
     UNION ALL
     SELECT 'refund ' || refund_id || ' is abnormal, and no case is open'
     FROM refunds r
-    WHERE merchant_id = $1 AND state = 'abnormal' AND ask_at IS NOT NULL
+    WHERE merchant_id = $1 AND state = 'abnormal' AND state_reason IS DISTINCT FROM 'handled_outside'
       AND NOT EXISTS (SELECT FROM cases c WHERE c.merchant_id = r.merchant_id AND c.refund_id = r.refund_id
                       AND c.order_id = r.order_id AND c.kind = 'refund_abnormal' AND c.status = 'open')
     UNION ALL

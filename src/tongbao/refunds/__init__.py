@@ -2,9 +2,10 @@
 
 from tongbao.refunds.chase import chase_due, return_surplus
 from tongbao.refunds.model import Origin, Refund, RefundDraft, RefundState, Requested
-from tongbao.refunds.rules import Decision, Verdict
+from tongbao.refunds.rules import HANDED_OVER, Decision, Verdict
 from tongbao.refunds.service import (
     backlog,
+    confirm_abnormal,
     get_refund,
     hand_over,
     redirect,
@@ -12,7 +13,7 @@ from tongbao.refunds.service import (
     request,
     return_payment,
 )
-from tongbao.refunds.settling import HANDED_OVER, Settled, settle
+from tongbao.refunds.settling import Settled, settle
 from tongbao.refunds.views import refund_view
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Verdict",
     "backlog",
     "chase_due",
+    "confirm_abnormal",
     "get_refund",
     "hand_over",
     "redirect",

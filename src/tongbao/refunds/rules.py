@@ -15,6 +15,8 @@ from tongbao.refunds.model import MOVES, Refund, RefundState
 
 _ASK_AFTER_SECONDS = (5, 10, 20, 40, 60, 120, 300, 600, 900, 1800, 3600)
 _DOUBT_LASTS = timedelta(days=1)
+HANDED_OVER = "handled_outside"
+"""Why an abnormal refund is none that a person must see to: the buyer got the money by another way."""
 
 
 class Verdict(enum.StrEnum):
@@ -36,17 +38,23 @@ class Decision:
     reason: str | None = None
 
 
-def decide(refund: Refund, fact: RefundFact, merchant_number: str) -> Decision:
-    """What a gateway's word about a refund comes to: the one place where that is decided."""
+def decide(refund: Refund, fact: RefundFact, merchant_number: str, asked_version: int | None = None) -> Decision:
+    """What a gateway's word about a refund comes to: the one place where that is decided.
+
+    `asked_version` is the refund's version when we asked for this word: that an abnormal one is under way again is news
+    only if it was known to be abnormal before the question.
+    """
     mismatch = _mismatch(refund, fact, merchant_number)
     if mismatch:
         return Decision(Verdict.MISMATCHED, reason=mismatch)
+    is_handed_over = refund.state_reason == HANDED_OVER
     if fact.state is Said.PENDING:
-        # Only news to one who did not know that it was taken on: an abnormal one is set going again by `redirect`.
-        is_news = refund.state == RefundState.REQUESTED
+        goes_again = refund.state == RefundState.ABNORMAL and not is_handed_over and asked_version == refund.version
+        is_news = refund.state == RefundState.REQUESTED or goes_again
         return Decision(Verdict.MOVED, RefundState.SENT) if is_news else Decision(Verdict.NO_NEWS)
     state = RefundState(fact.state.value)
-    if state not in MOVES[RefundState(refund.state)]:
+    # Of what was handed over only one thing can still matter: that the gateway paid it, too.
+    if state not in MOVES[RefundState(refund.state)] or (is_handed_over and state is not RefundState.SUCCEEDED):
         return Decision(Verdict.REPEATED)
     return Decision(Verdict.MOVED, state, None if state is RefundState.SUCCEEDED else fact.raw_state)
 
@@ -69,7 +77,7 @@ def sum_to_refund(paid: Attempt, wanted: int | None) -> int:
     """How much goes back of a payment; without a wish all that is left. Raises Refusal `refund_exceeds` (409)."""
     amount = paid.refundable if wanted is None else wanted
     if not 0 < amount <= paid.refundable:
-        raise Refusal("refund_exceeds", 409, order_id=paid.order_id, left=paid.refundable)
+        raise Refusal("refund_exceeds", 409, order_id=paid.order_id, left=max(0, paid.refundable))
     return amount
 
 

@@ -8,7 +8,6 @@ from datetime import datetime
 
 from tongbao import cases, journal, ledger, payments
 from tongbao.channels import Channel, Destination, Redirection, RefundFact, RefundOrder
-from tongbao.channels import RefundState as Said
 from tongbao.kit import clock, ids
 from tongbao.kit.db import Db, Tx
 from tongbao.kit.errors import ChannelError, Refusal, Rejected, Unavailable, Uncertain
@@ -16,8 +15,8 @@ from tongbao.merchants import Account, Directory
 from tongbao.payments import Attempt, Order, OrderStatus
 from tongbao.refunds import rules, store
 from tongbao.refunds.model import Origin, Refund, RefundDraft, RefundState, Requested
+from tongbao.refunds.rules import HANDED_OVER
 from tongbao.refunds.settling import (
-    HANDED_OVER,
     Settled,
     case_key,
     move,
@@ -117,7 +116,7 @@ async def redirect(
     `channel_uncertain` (503) or `channel_untrusted` (502): it stays abnormal; ask again.
     """
     refund = await get_refund(db, merchant_id, refund_id)
-    if refund.state != RefundState.ABNORMAL or refund.gateway_refund_id is None:
+    if not is_waiting(refund) or refund.gateway_refund_id is None:
         raise Refusal("refund_not_abnormal", 409, refund_id=refund_id, state=refund.state)
     account, channel = await directory.account(refund.account_id)
     wish = Redirection(refund_id, refund.gateway_refund_id, to, bank, card_number, card_holder)
@@ -128,30 +127,49 @@ async def redirect(
         raise _refusal(error) from error
 
     async def remember(tx: Tx) -> None:
-        now_refund = await get_refund(tx, merchant_id, refund_id)
-        if fact.state is not Said.PENDING:
-            await settle(tx, account, fact)
-        elif now_refund.version == refund.version:
-            await move(tx, now_refund, now_refund, RefundState.SENT, None)
+        await settle(tx, account, fact, refund.version)
         note(tx, refund, "redirect_refund", "answered", fact.raw_state, "")
 
     await db.run(remember)
     return await get_refund(db, merchant_id, refund_id)
 
 
+async def confirm_abnormal(db: Db, directory: Directory, merchant_id: str, refund_id: str) -> None:
+    """Ask the gateway whether a refund is abnormal still, before somebody decides about it. What it says is settled.
+
+    Raises Refusal: `refund_not_abnormal` (409), `channel_unavailable`, `channel_uncertain` (503), `channel_untrusted`
+    (502): then nobody can decide now.
+    """
+    refund = await get_refund(db, merchant_id, refund_id)
+    try:
+        await ask(db, directory, refund)
+    except ChannelError as error:
+        raise _refusal(error) from error
+    refund = await get_refund(db, merchant_id, refund_id)
+    if not is_waiting(refund):
+        raise Refusal("refund_not_abnormal", 409, refund_id=refund_id, state=refund.state)
+
+
+def is_waiting(refund: Refund) -> bool:
+    """Whether a refund could not reach the buyer, and waits for a decision."""
+    return refund.state == RefundState.ABNORMAL and refund.state_reason != HANDED_OVER
+
+
 async def hand_over(tx: Tx, merchant_id: str, refund_id: str, by: str, explanation: str) -> None:
     """Write down that the buyer got an abnormal refund's money by another way, from the merchant's own pocket: what
-    the gateway could not deliver is the merchant's. The refund is not asked about any more, nor given again.
+    the gateway could not deliver is the merchant's. It is not given again, but asked about on: should the
+    gateway deliver it all the same, somebody must know. Call `confirm_abnormal` first.
 
     Raises Refusal: `refund_not_found`, `refund_not_abnormal` (409).
     """
     refund = await get_refund(tx, merchant_id, refund_id)
-    if refund.state != RefundState.ABNORMAL or refund.ask_at is None:
+    if not is_waiting(refund):
         raise Refusal("refund_not_abnormal", 409, refund_id=refund_id, state=refund.state)
     now = clock.now()
-    store.move(tx, refund, replace(refund, state_reason=HANDED_OVER, ask_at=None, settled_at=now))
+    store.move(tx, refund, replace(refund, state_reason=HANDED_OVER, settled_at=now))
     post(tx, refund, HANDED_OVER, ledger.REFUNDING, ledger.MERCHANT, now)
-    cases.close_by_key(tx, merchant_id, case_key(refund), by=by, resolution=HANDED_OVER, note=explanation, at=now)
+    for key in (case_key(refund), payments.surplus_key(refund.attempt_id)):
+        cases.close_by_key(tx, merchant_id, key, by=by, resolution=HANDED_OVER, note=explanation, at=now)
 
 
 async def send(db: Db, directory: Directory, refund: Refund) -> Refund:
@@ -195,7 +213,7 @@ async def _answered(
     db: Db, account: Account, refund: Refund, verb: str, fact: RefundFact, asked_at: datetime
 ) -> Settled:
     async def remember(tx: Tx) -> Settled:
-        settled = await settle(tx, account, fact)
+        settled = await settle(tx, account, fact, refund.version)
         note(tx, refund, verb, "answered", fact.raw_state, "", asked_at)
         return settled
 

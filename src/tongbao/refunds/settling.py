@@ -14,11 +14,8 @@ from tongbao.merchants import Account
 from tongbao.payments import Attempt, Order
 from tongbao.refunds import rules, store
 from tongbao.refunds.model import Origin, Refund, RefundState
-from tongbao.refunds.rules import Decision, Verdict
+from tongbao.refunds.rules import HANDED_OVER, Decision, Verdict
 from tongbao.refunds.views import refund_view
-
-HANDED_OVER = "handled_outside"
-"""Why an abnormal refund is not asked about any more: the buyer got the money by another way."""
 
 _CASE_DUE = timedelta(hours=24)
 _FINAL = frozenset({RefundState.SUCCEEDED, RefundState.CLOSED})
@@ -32,15 +29,16 @@ class Settled:
     refund: Refund | None
 
 
-async def settle(tx: Tx, account: Account, fact: RefundFact) -> Settled:
+async def settle(tx: Tx, account: Account, fact: RefundFact, asked_version: int | None = None) -> Settled:
     """Decide on a gateway's word and write all that follows from it: refund, payment, postings, event, case.
 
-    Twice is harmless: the second time the refund has moved, and the verdict is `repeated`.
+    `asked_version` is the refund's version when we asked, where the word is an answer. Twice is harmless: the second
+    time the refund has moved, and the verdict is `repeated`.
     """
     refund = await store.refund(tx, account.merchant_id, fact.refund_id)
     if refund is None or refund.account_id != account.account_id:
         return Settled(Decision(Verdict.UNKNOWN_REFUND), None)
-    decision = rules.decide(refund, fact, account.merchant_number)
+    decision = rules.decide(refund, fact, account.merchant_number, asked_version)
     if decision.verdict is Verdict.MISMATCHED:
         await open_case_once(tx, refund, "refund_mismatch", decision.reason or "")
     if decision.verdict is Verdict.MOVED and decision.state:
@@ -73,6 +71,10 @@ async def move(tx: Tx, before: Refund, after: Refund, state: RefundState, reason
     if refunded != attempt.refunded:
         payments.change_refunded(tx, before.merchant_id, before.attempt_id, refunded - attempt.refunded)
     _keep_cases(tx, before, after, now)
+    if refunded > attempt.collected or (state is RefundState.SUCCEEDED and before.state_reason == HANDED_OVER):
+        await open_case_once(
+            tx, after, "refund_too_much", "paid_twice" if before.state_reason == HANDED_OVER else "exceeds_payment"
+        )
     publish(tx, order, replace(attempt, refunded=refunded), after, now)
 
 
@@ -112,11 +114,14 @@ def _post(tx: Tx, before: Refund, after: Refund, now: datetime) -> int:
     if after.state == RefundState.CLOSED:
         post(tx, before, "closed", ledger.REFUNDING, owed_by(before), now)
         return -before.amount
-    if before.state == RefundState.CLOSED or before.state_reason == HANDED_OVER:
+    if before.state_reason == HANDED_OVER:
+        post(tx, before, "succeeded_after_all", ledger.MERCHANT, clearing, now)
+        return 0
+    if before.state == RefundState.CLOSED:
         # We had booked the money back: it goes straight from where it lay.
         account = clearing if after.state == RefundState.SUCCEEDED else ledger.REFUNDING
         post(tx, before, f"{after.state}_after_all", owed_by(before), account, now)
-        return before.amount if before.state == RefundState.CLOSED else 0
+        return before.amount
     if after.state == RefundState.SUCCEEDED:
         post(tx, before, "succeeded", ledger.REFUNDING, clearing, now)
     return 0

@@ -65,6 +65,18 @@ MONEY_BACK: dict[str, tuple[str, str, str, str]] = {
         "无法如此处理",
         "此个案可选的处理方式：{resolutions}。",
     ),
+    "reserved_name": (
+        "Name reserved",
+        "`{name}` is what the history calls Tongbao itself. Give the person's name.",
+        "名称已保留",
+        "{name} 在处理记录中指通宝系统本身，请填写经办人姓名。",
+    ),
+    "payment_not_confirmed": (
+        "Not confirmed by the gateway",
+        "Asked now, the gateway does not say that this money came in ({channel_code}). Nothing was counted.",
+        "支付渠道未确认",
+        "刚向支付渠道查询，其并未确认收到这笔钱（{channel_code}），未作任何入账。",
+    ),
     "payment_not_held": (
         "Payment not held any more",
         "The payment is {state} meanwhile: the gateway or somebody else was faster. Read the order.",

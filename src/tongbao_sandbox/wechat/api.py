@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -12,26 +11,26 @@ import orjson
 from aiohttp import web
 
 from tongbao_sandbox.gateway import Surroundings
+from tongbao_sandbox.weather import Storm, Weather
 from tongbao_sandbox.wechat import auth, errors, signing
 from tongbao_sandbox.wechat.auth import Call
 from tongbao_sandbox.wechat.credentials import Merchant
 from tongbao_sandbox.wechat.errors import Refusal
 from tongbao_sandbox.wechat.verbs import Reply, Route
 
-LONGEST_HEAD_START_SECONDS = 1
-"""How long, in real time, an answer waits for the notification that is to arrive before it."""
-
 Verb = Callable[[], Reply]
+_BAD_GATEWAY = Reply(502, b"<html><head><title>502 Bad Gateway</title></head></html>", signed=False)
+_STORM = Storm("wechat", Refusal, errors.too_frequent, errors.system_error, _BAD_GATEWAY)
 
 
 class PayApi:
-    """Leads to the verbs it is given; of its own it has only requests to apply late."""
+    """Leads to the verbs it is given."""
 
     def __init__(self, around: Surroundings, merchants: Mapping[str, Merchant], routes: Sequence[Route]) -> None:
         self._around = around
         self._merchants = merchants
         self._routes = routes
-        self._late: set[asyncio.Task[None]] = set()
+        self._weather = Weather(around, _STORM)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
@@ -43,65 +42,15 @@ class PayApi:
             merchant = auth.find(self._merchants, claim)
             auth.prove(merchant, claim, call, self._around.clock.now())
             route, verb = self._find(merchant, call)
-            reply = await self._under_the_weather(route, verb, request, call)
+            summary = f"{call.method} {_plain(call.path)}"
+            reply = await self._weather.carry_out(verb, summary, request, unsure_at_429=route.unsure_at_429)
         except Refusal as refusal:
             reply = Reply(refusal.status, orjson.dumps(refusal.body()), refusal.number)
         return self._answer(call, merchant, reply)
 
     def forget_late(self) -> None:
         """Drop the requests that were to be applied late."""
-        for task in self._late:
-            task.cancel()
-
-    async def _under_the_weather(self, route: Route, verb: Verb, request: web.BaseRequest, call: Call) -> Reply:
-        """Do as asked, unless the fault dial strikes."""
-        dial = self._around.dial
-        fault = dial.draw_api_fault()
-        if fault is None:
-            return await self._carry_out(verb)
-        self._around.log.write("wechat", "request", f"{call.method} {_plain(call.path)}", f"fault: {fault}")
-        if fault == "rate_limit":
-            if route.unsure_at_429 and dial.strikes(1 / 3):
-                await self._carry_out(verb)
-            raise errors.too_frequent()
-        if fault == "server_error":
-            return await self._server_error(verb)
-        if fault == "apply_late":
-            task = asyncio.create_task(self._apply_late(verb, dial.api.delay_seconds))
-            self._late.add(task)
-            task.add_done_callback(self._late.discard)
-            raise errors.system_error()
-        reply = await self._carry_out(verb)
-        await asyncio.sleep(dial.api.delay_seconds)
-        if request.transport is not None:
-            request.transport.abort()
-        return reply
-
-    async def _carry_out(self, verb: Verb) -> Reply:
-        """Do as asked; if the dial has it so, the notification of what comes of it arrives before the answer."""
-        reply, dial = verb(), self._around.dial
-        if reply.run_ahead is not None and dial.strikes(dial.notify.early):
-            posts = reply.run_ahead()
-            if posts:
-                await asyncio.wait(posts, timeout=LONGEST_HEAD_START_SECONDS)
-        return reply
-
-    async def _server_error(self, verb: Verb) -> Reply:
-        """A 5xx says nothing of whether the request was applied: here it was, or it was not, or it never arrived."""
-        kind = self._around.dial.random.choice(("applied", "not applied", "bad gateway"))
-        if kind == "bad gateway":
-            return Reply(502, b"<html><head><title>502 Bad Gateway</title></head></html>", signed=False)
-        if kind == "applied":
-            await self._carry_out(verb)
-        raise errors.system_error()
-
-    async def _apply_late(self, verb: Verb, delay_seconds: float) -> None:
-        await self._around.clock.sleep(delay_seconds)
-        try:
-            verdict = f"applied late: {(await self._carry_out(verb)).status}"
-        except Refusal as refusal:
-            verdict = f"refused late: {refusal}"
-        self._around.log.write("wechat", "request", "a request applied late", verdict)
+        self._weather.forget_late()
 
     def _find(self, merchant: Merchant, call: Call) -> tuple[Route, Verb]:
         """Which verb the path and method mean, with what the path names. Raises Refusal."""

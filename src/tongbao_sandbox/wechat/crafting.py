@@ -73,8 +73,9 @@ class Crafter:
             told = refunds.notice(refund.as_if_ended(now))
             return Draft(refund.mchid, told, refund.notify_url, {"mchid": refund.mchid, **facts})
         order, _ = self._buyer.order(wish)
-        told, facts = transaction(order.as_if_paid(now), now), {"out_trade_no": order.out_trade_no}
-        return Draft(order.mchid, told, order.params["notify_url"], {"mchid": order.mchid, **facts})
+        told = transaction(order.as_if_paid(self._buyer.expected(order), now), now)
+        url, facts = order.params.get("notify_url", ""), {"out_trade_no": order.out_trade_no}
+        return Draft(order.mchid, told, url, {"mchid": order.mchid, **facts})
 
 
 def _event_type(told: Mapping[str, Any]) -> str:

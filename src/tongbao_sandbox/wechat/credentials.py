@@ -34,7 +34,11 @@ class Papers:
 
     `signing` is what notifications are signed with. `has_certificate` is False for a merchant that was opened after
     WeChat Pay stopped issuing platform certificates: it has the public key alone. `refund_refusal` is the code every
-    new refund of its is refused with, if any; refunds of one order must lie `refund_spacing_seconds` apart.
+    new refund of its is refused with, if any; refunds of one order must lie `refund_spacing_seconds` apart. It may be
+    paid by every method but those it is `without`. `userpaying` is how it hears that a buyer types the password: by 202
+    and an error `code`, by 202 and the transaction (`accepted`), or by 200 and the transaction (`state`). Its H5 pages
+    lie under `h5_domain`, if it has registered one; `h5_local_ip` lets buyers pay there whose address is said to be
+    this machine's.
     """
 
     mchid: str
@@ -50,6 +54,10 @@ class Papers:
     has_certificate: bool = True
     refund_refusal: str | None = None
     refund_spacing_seconds: float = 0
+    without: list[str] = field(default_factory=list)
+    userpaying: str = "code"
+    h5_domain: str | None = None
+    h5_local_ip: bool = False
 
 
 class Merchant:
@@ -94,6 +102,11 @@ class App:
     def knows(self, openid: str) -> bool:
         """Whether this openid is somebody's under this appid."""
         return openid == self.openid or openid in self.openids
+
+    def learn(self, openid: str) -> None:
+        """Somebody is here, perhaps for the first time."""
+        if not self.knows(openid):
+            self.openids.append(openid)
 
 
 def new_merchant(appids: list[str], now: float) -> Papers:
@@ -142,10 +155,6 @@ def published(merchant: Merchant, app: App, address: Address) -> dict[str, Any]:
         "platform_certificate_pem": papers.platform_certificate_pem,
         "platform_serial": merchant.platform_serial,
         "openid": app.openid,
-        "signing": papers.signing,
-        "has_certificate": papers.has_certificate,
-        "refund_refusal": papers.refund_refusal,
-        "refund_spacing_seconds": papers.refund_spacing_seconds,
     }
 
 

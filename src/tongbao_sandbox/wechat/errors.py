@@ -80,6 +80,41 @@ def order_closed() -> Refusal:
     return Refusal(400, "ORDER_CLOSED", "该订单已关闭，请重新下单", 268447914)
 
 
+def order_reversed() -> Refusal:
+    """400 ORDER_REVERSED, on charging again."""
+    return Refusal(400, "ORDER_REVERSED", "当前订单已经被撤销，请使用新单号发起支付", 268435461)
+
+
+def number_used() -> Refusal:
+    """403 OUT_TRADE_NO_USED: an order paid by code had the number, and was reversed."""
+    return Refusal(403, "OUT_TRADE_NO_USED", "商户订单号已被使用，请更换后重试", 268435461)
+
+
+def only_reversible() -> Refusal:
+    """400: an order paid by code is reversed and never closed."""
+    return Refusal(400, "INVALID_REQUEST", "付款码支付订单不支持关闭，请使用撤销接口", 268449641)
+
+
+def user_paying() -> Refusal:
+    """202 USERPAYING: the buyer is typing the password; ask again."""
+    return Refusal(202, "USERPAYING", "用户支付中，需要输入密码", 268435461)
+
+
+def code_invalid(message: str) -> Refusal:
+    """400 AUTH_CODE_INVALID: no payment code, or a used one."""
+    return Refusal(400, "AUTH_CODE_INVALID", message, 268435461)
+
+
+def code_expired() -> Refusal:
+    """403 AUTH_CODE_EXPIRE: the phone shows another code by now."""
+    return Refusal(403, "AUTH_CODE_EXPIRE", "101 付款码已过期，请退出重试", 268435461)
+
+
+def product_missing() -> Refusal:
+    """403 NO_AUTH: the merchant has not been granted this way to pay."""
+    return Refusal(403, "NO_AUTH", "商户号该产品权限未开通，请前往商户平台>产品中心检查后重试", 268435461)
+
+
 def order_unknown() -> Refusal:
     """404 ORDER_NOT_EXIST."""
     return Refusal(404, "ORDER_NOT_EXIST", "订单不存在", 268512771)
@@ -142,4 +177,22 @@ REFUND_REFUSALS = {
 def refund_refused(code: str) -> Refusal:
     """One of REFUND_REFUSALS; nothing was created."""
     status, message, number = REFUND_REFUSALS[code]
+    return Refusal(status, code, message, number)
+
+
+CODE_REFUSALS = {
+    "ACCOUNT_ERROR": (403, "用户账户异常，请更换付款方式", 268435461),
+    "BANK_ERROR": (500, "银行系统异常，请查询订单确认支付结果", 268435456),
+    "NOT_ENOUGH": (403, "用户余额不足，请更换付款方式", 268435461),
+    "REQUEST_BLOCKED": (403, "交易存在风险，支付未成功", 268448010),
+    "RULE_LIMIT": (403, "支付超过业务限制，请更换付款方式", 268435461),
+    "SYSTEM_ERROR": (500, "系统异常，请查询订单确认支付结果", 268435456),
+    "TRADE_ERROR": (403, "交易错误，请更换付款方式", 268435461),
+}
+"""What a payment by code can fail with: status, message, sub-code. After a 5xx the order is PAYERROR, else NOTPAY."""
+
+
+def code_refused(code: str) -> Refusal:
+    """One of CODE_REFUSALS; no money has moved."""
+    status, message, number = CODE_REFUSALS[code]
     return Refusal(status, code, message, number)

@@ -1,5 +1,5 @@
-"""Which fields an order or a refund may have, and the rules of each (protocol 2.1, 5.1, 5.2). A field not listed here
-is refused."""
+"""Which fields an order or a refund may have, and the rules of each (protocol 2.1, 2.3, 5.1, 5.2). A field not listed
+here is refused."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def notify_url(most: int) -> Check:
             raise parameter(pointer, "不是合法的URL", value) from None
         if "?" in value or "#" in value:
             raise parameter(pointer, "不允许携带参数", value)
-        if not host or not (parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))):
+        if not host or not (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))):
             raise parameter(pointer, "必须为https的绝对地址（沙箱另允许本机http地址）", value)
 
     return check
@@ -139,14 +139,16 @@ def openid_required(body: Any) -> None:
         raise Refusal(400, "PARAM_ERROR", "JSAPI支付必须传openid", 268501013, detail)
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a name or address is this machine's own."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
 
 
-OUT_TRADE_NO = text(6, 32, r"[0-9A-Za-z_\-*|]*")
+_NUMBER = r"[0-9A-Za-z_\-*|]*"
+OUT_TRADE_NO = text(6, 32, _NUMBER)
 MCHID = text(1, 32, r"[0-9]*")
 
 _IDENTITY = fields(
@@ -164,33 +166,77 @@ _GOODS = fields(
     {"wechatpay_goods_id": text(1, 32), "goods_name": text(1, 256)},
 )
 _DETAIL = fields({}, {"cost_price": number(0), "invoice_id": text(1, 32), "goods_detail": many(_GOODS, least=1)})
+_SETTLE_INFO = fields({}, {"profit_sharing": flag})
+_AMOUNT = fields({"total": number(1)}, {"currency": one_of("CNY")})
 _STORE = fields({"id": text(1, 32)}, {"name": text(1, 256), "area_code": text(1, 32), "address": text(1, 512)})
 _SUBSIDY_PLAN = fields({"subsidy_installment_num": one_of(3, 6, 12), "subsidy_percent": one_of(0, 100)})
 _SUBSIDY = fields({"subsidy_period_type": one_of("DAILY", "PERIOD"), "subsidy_plan": many(_SUBSIDY_PLAN)})
+_SUBSIDY_INFO = fields({"subsidy_detail": many(_SUBSIDY)})
+_SCENE_OPTIONAL = {"device_id": text(1, 32), "store_info": _STORE}
+_SCENE = fields({"payer_client_ip": address}, _SCENE_OPTIONAL)
+_H5_INFO = fields(
+    {"type": text(1, 32)},
+    {"app_name": text(1, 64), "app_url": text(1, 128), "bundle_id": text(1, 128), "package_name": text(1, 128)},
+)
+
+_REQUIRED = {
+    "appid": text(1, 32),
+    "mchid": MCHID,
+    "description": text(1, 127),
+    "out_trade_no": OUT_TRADE_NO,
+    "notify_url": notify_url(255),
+    "amount": _AMOUNT,
+}
+_OPTIONAL = {
+    "time_expire": moment,
+    "attach": text(0, 128),
+    "goods_tag": text(1, 32),
+    "limit_pay": many(one_of("no_balance", "no_credit", "no_debit", "balance_only")),
+    "support_fapiao": flag,
+    "detail": _DETAIL,
+    "settle_info": _SETTLE_INFO,
+}
+_WITH_SCENE = _OPTIONAL | {"scene_info": _SCENE}
 
 JSAPI_ORDER = fields(
+    _REQUIRED | {"payer": fields({"openid": text(1, 128)}, {"identity": _IDENTITY})},
+    _WITH_SCENE | {"subsidy_info": _SUBSIDY_INFO},
+)
+APP_ORDER = fields(_REQUIRED, _WITH_SCENE | {"subsidy_info": _SUBSIDY_INFO})
+NATIVE_ORDER = fields(_REQUIRED, _WITH_SCENE)
+H5_ORDER = fields(
+    _REQUIRED | {"scene_info": fields({"payer_client_ip": address, "h5_info": _H5_INFO}, _SCENE_OPTIONAL)},
+    _OPTIONAL,
+)
+
+_SCANNED_GOODS = fields(
+    {"merchant_goods_id": text(1, 32), "quantity": number(1), "unit_price": number(0)},
+    {"wxpay_goods_id": text(1, 32), "goods_name": text(1, 256)},
+)
+_SCANNED_STORE = fields({}, {"id": text(1, 32), "out_id": text(1, 32)})
+
+CODE_ORDER = fields(
     {
         "appid": text(1, 32),
         "mchid": MCHID,
         "description": text(1, 127),
-        "out_trade_no": OUT_TRADE_NO,
-        "notify_url": notify_url(255),
-        "amount": fields({"total": number(1)}, {"currency": one_of("CNY")}),
-        "payer": fields({"openid": text(1, 128)}, {"identity": _IDENTITY}),
+        "out_trade_no": text(1, 32, _NUMBER),
+        "payer": fields({"auth_code": text(1, 32)}),
+        "amount": _AMOUNT,
+        "scene_info": fields({"store_info": _SCANNED_STORE}, {"device_id": text(1, 32), "device_ip": address}),
     },
     {
-        "time_expire": moment,
         "attach": text(0, 128),
         "goods_tag": text(1, 32),
-        "limit_pay": many(one_of("no_balance", "no_credit", "no_debit", "balance_only")),
         "support_fapiao": flag,
-        "detail": _DETAIL,
-        "scene_info": fields({"payer_client_ip": address}, {"device_id": text(1, 32), "store_info": _STORE}),
-        "settle_info": fields({}, {"profit_sharing": flag}),
-        "subsidy_info": fields({"subsidy_detail": many(_SUBSIDY)}),
+        "detail": fields(
+            {}, {"cost_price": number(0), "invoice_id": text(1, 32), "goods_detail": many(_SCANNED_GOODS, least=1)}
+        ),
+        "settle_info": _SETTLE_INFO,
     },
 )
 CLOSE = fields({"mchid": MCHID})
+REVERSE = fields({"appid": text(1, 32), "mchid": MCHID})
 
 OUT_REFUND_NO = text(1, 64, r"[0-9A-Za-z_\-*@|]*")
 
@@ -214,7 +260,7 @@ REFUND = fields(
     },
     {
         "transaction_id": text(1, 32),
-        "out_trade_no": OUT_TRADE_NO,
+        "out_trade_no": text(1, 32, _NUMBER),
         "reason": text(1, 80),
         "notify_url": notify_url(256),
         "funds_account": one_of("AVAILABLE", "UNSETTLED"),

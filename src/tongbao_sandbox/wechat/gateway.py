@@ -6,22 +6,29 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+from aiohttp import web
+
+from tongbao_sandbox.book import Book, Line
 from tongbao_sandbox.gateway import Command, ControlError, Site, Surroundings
-from tongbao_sandbox.wechat import credentials
+from tongbao_sandbox.wechat import credentials, h5, terms
 from tongbao_sandbox.wechat.api import PayApi
-from tongbao_sandbox.wechat.book import Book, Line
 from tongbao_sandbox.wechat.buyer import Buyer
+from tongbao_sandbox.wechat.counter import Counter
+from tongbao_sandbox.wechat.counter_verbs import CounterVerbs
 from tongbao_sandbox.wechat.crafting import Crafter
 from tongbao_sandbox.wechat.credentials import App, Merchant, Papers
-from tongbao_sandbox.wechat.errors import REFUND_REFUSALS
+from tongbao_sandbox.wechat.h5_page import H5Page
 from tongbao_sandbox.wechat.miniprogram import MiniProgramApi
-from tongbao_sandbox.wechat.notify import Courier, Notification
+from tongbao_sandbox.wechat.notify import Courier, Notification, Scribe
 from tongbao_sandbox.wechat.orders import Order, Orders
+from tongbao_sandbox.wechat.payment_codes import PaymentCodes
 from tongbao_sandbox.wechat.payouts import Payouts
 from tongbao_sandbox.wechat.refund_desk import RefundDesk
 from tongbao_sandbox.wechat.refund_verbs import RefundVerbs
 from tongbao_sandbox.wechat.refunds import Refund, Refunds
 from tongbao_sandbox.wechat.verbs import OrderVerbs
+
+USUAL_PHONE = "13800138000"
 
 
 def open_gateway(around: Surroundings, saved: Mapping[str, Any] | None) -> WeChat:
@@ -46,21 +53,30 @@ class WeChat:
         self._orders = Orders(self._book, (Order(**order) for order in saved.get("orders", ())))
         self._refunds = Refunds(self._orders, self._book, (Refund(**refund) for refund in saved.get("refunds", ())))
         waiting = [Notification(**notification) for notification in saved.get("notifications", ())]
-        self._courier = Courier(around, self.merchants, waiting)
+        self._courier = Courier(around, Scribe(self.merchants), waiting)
         self._payouts = Payouts(around, self.merchants, self._refunds, self._courier)
-        self._buyer = Buyer(around, self.merchants, self._orders, self._courier)
+        self._buyer = Buyer(around, self.apps, self.merchants, self._orders, self._courier)
+        self._codes = PaymentCodes(saved.get("payment_codes", {}))
+        self._counter = Counter(around, self.apps, self._orders, self._codes, self._buyer)
         self._desk = RefundDesk(self.merchants, self._refunds, self._payouts)
         self._crafter = Crafter(around, self.merchants, self._buyer, self._desk, self._courier)
-        orders = OrderVerbs(around.clock, self.apps, self._orders, self._buyer)
+        orders = OrderVerbs(around.clock, around.address.url(1), self.apps, self._orders, self._buyer)
+        codes = CounterVerbs(around.clock, self._orders, self._counter)
         refunds = RefundVerbs(around.clock, self._refunds, self._payouts)
-        self._pay_api = PayApi(around, self.merchants, (*orders.routes, *refunds.routes))
+        self._pay_api = PayApi(around, self.merchants, (*orders.routes, *codes.routes, *refunds.routes))
+        self._h5_page = H5Page(self.merchants, self._buyer)
         self._miniprogram = MiniProgramApi(around, self.apps, saved.get("miniprogram", {}))
         self.sites: tuple[Site, ...] = (
-            Site("WeChat Pay", 1, self._pay_api.handle),
+            Site("WeChat Pay", 1, self._handle),
             Site("WeChat mini-program API", 2, self._miniprogram.handle),
         )
         self.commands: Mapping[str, Command] = {
             "POST buyer/login": self._login,
+            "POST buyer/phone": self._phone,
+            "POST buyer/code": self._counter.show_code,
+            "POST buyer/password": self._counter.enter_password,
+            "POST buyer/scan": self._buyer.scan,
+            "POST buyer/open": self._buyer.open,
             "POST buyer/pay": self._buyer.pay,
             "POST buyer/pay-twice": self._buyer.pay_twice,
             "POST buyer/abandon": self._buyer.abandon,
@@ -102,12 +118,13 @@ class WeChat:
         await self._courier.close()
 
     async def reset(self) -> None:
-        """Forget orders, refunds, money, deliveries, log-in codes and tokens; no merchant's refunds are refused."""
+        """Forget orders, refunds, money, deliveries, codes and tokens; every merchant is treated as at first."""
         self._pay_api.forget_late()
         await self._courier.forget_all()
         self._payouts.forget_all()
         for merchant in self.merchants.values():
-            merchant.papers.refund_refusal, merchant.papers.refund_spacing_seconds = None, 0
+            terms.restore(merchant.papers)
+        self._codes.clear()
         self._refunds.clear()
         self._orders.clear()
         self._book.clear()
@@ -122,18 +139,36 @@ class WeChat:
             "orders": list(self._orders),
             "refunds": list(self._refunds),
             "notifications": self._courier.undelivered(),
+            "payment_codes": dict(self._codes),
             "miniprogram": self._miniprogram.snapshot(),
         }
 
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """The API, and beside it the page that H5 orders are paid on."""
+        return await (self._h5_page if request.path == h5.PATH else self._pay_api).handle(request)
+
     async def _login(self, wish: Mapping[str, Any]) -> object:
         """`{"appid", "openid"?, "unionid"?, "high_risk"?}` → `{"code"}`. A new openid is a new buyer."""
+        app, openid = self._someone(wish)
+        return {"code": self._miniprogram.login(app.appid, openid, wish.get("unionid"), wish.get("high_risk") is True)}
+
+    async def _phone(self, wish: Mapping[str, Any]) -> object:
+        """`{"appid", "openid"?, "number"?, "country_code"?}` → `{"code"}`, what the phone-number button gives, with
+        `encryptedData` and `iv` of the older form if this buyer has logged in."""
+        app, openid = self._someone(wish)
+        number, country_code = str(wish.get("number", USUAL_PHONE)), str(wish.get("country_code", "86"))
+        if not (number.isdecimal() and country_code.isdecimal()):
+            raise ControlError(400, "wish_unreadable", "number and country_code are digits")
+        return self._miniprogram.phone(app.appid, openid, number, country_code)
+
+    def _someone(self, wish: Mapping[str, Any]) -> tuple[App, str]:
+        """The app a wish names, and a buyer there: the usual one, or perhaps a new one. Raises ControlError."""
         app = self.apps.get(str(wish.get("appid")))
         if app is None:
             raise ControlError(404, "app_unknown", f"no such appid: {wish.get('appid')!r}")
         openid = str(wish.get("openid") or app.openid)
-        if not app.knows(openid):
-            app.openids.append(openid)
-        return {"code": self._miniprogram.login(app.appid, openid, wish.get("unionid"), wish.get("high_risk") is True)}
+        app.learn(openid)
+        return app, openid
 
     async def _tally(self, wish: Mapping[str, Any]) -> object:
         """How often each kind of letter was posted (`true`, `tamper: amount` …), by event, and how it was received:
@@ -156,15 +191,19 @@ class WeChat:
             raise ControlError(404, "app_unknown", f"no such appid: {appid!r}")
         # Generating keys takes 0.1 s, during which payments go on.
         papers = await asyncio.to_thread(credentials.new_merchant, [appid], self._around.clock.now())
-        _change_as_wished(papers, wish)
+        terms.change(papers, wish)
         return self._published(self.add_merchant(papers))
 
     async def _change_merchant(self, wish: Mapping[str, Any]) -> object:
         """`{"mchid"?, "signing"?: "certificate"|"public_key", "has_certificate"?, "refund_refusal"?: code|null,
-        "refund_spacing_seconds"?}`: how the gateway signs for it, the code (`NOT_ENOUGH` …) all its new refunds are
-        refused with, and how far apart refunds of one order must be (60 with the real gateway)."""
+        "refund_spacing_seconds"?, "without"?: ["jsapi"|"app"|"native"|"h5"|"codepay"], "userpaying"?: "code"|
+        "accepted"|"state", "h5_domain"?, "h5_local_ip"?}`: how the gateway signs for it; the code (`NOT_ENOUGH` …) all
+        its new refunds are refused with, and how far apart refunds of one order must be (60 with the real gateway);
+        which ways to be paid it has not; whether a charge that waits for the password is answered with 202 and a code,
+        202 and the transaction, or 200 and the transaction; where its H5 pages must be, and whether buyers there may
+        have a loopback address."""
         merchant = self._named(wish)
-        _change_as_wished(merchant.papers, wish)
+        terms.change(merchant.papers, wish)
         return self._published(merchant)
 
     def _named(self, wish: Mapping[str, Any]) -> Merchant:
@@ -176,23 +215,4 @@ class WeChat:
 
     def _published(self, merchant: Merchant) -> dict[str, Any]:
         app = self.apps[merchant.papers.appids[0]]
-        return credentials.published(merchant, app, self._around.address)
-
-
-def _change_as_wished(papers: Papers, wish: Mapping[str, Any]) -> None:
-    """Change how the gateway signs for a merchant, and how it takes its refunds. Raises ControlError."""
-    kept = {name: wish.get(name, getattr(papers, name)) for name in _CHANGEABLE}
-    if kept["signing"] not in (credentials.CERTIFICATE, credentials.PUBLIC_KEY):
-        raise ControlError(400, "wish_unreadable", "signing is certificate or public_key")
-    if not isinstance(kept["has_certificate"], bool):
-        raise ControlError(400, "wish_unreadable", "has_certificate is true or false")
-    if kept["refund_refusal"] not in (None, *REFUND_REFUSALS):
-        raise ControlError(400, "wish_unreadable", f"refund_refusal is null or one of {', '.join(REFUND_REFUSALS)}")
-    spacing = kept["refund_spacing_seconds"]
-    if isinstance(spacing, bool) or not isinstance(spacing, int | float) or spacing < 0:
-        raise ControlError(400, "wish_unreadable", "refund_spacing_seconds is a number, not below 0")
-    for name, value in kept.items():
-        setattr(papers, name, value)
-
-
-_CHANGEABLE = ("signing", "has_certificate", "refund_refusal", "refund_spacing_seconds")
+        return credentials.published(merchant, app, self._around.address) | terms.of(merchant.papers)

@@ -6,22 +6,17 @@ import base64
 import secrets
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import orjson
 
 from tongbao_sandbox.clock import rfc3339
+from tongbao_sandbox.courier import Letter
 from tongbao_sandbox.wechat import signing
 from tongbao_sandbox.wechat.credentials import Merchant
 
-
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """One notification ready to be posted."""
-
-    headers: Mapping[str, str]
-    body: bytes
+__all__ = ["EVENTS", "FORGERIES", "SPOILINGS", "TAMPERINGS", "Letter", "Spoiling", "envelope", "signed"]
 
 
 Spoiling = Callable[[Merchant, bytes, float], Letter]

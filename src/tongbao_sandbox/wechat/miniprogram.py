@@ -1,4 +1,5 @@
-"""The mini-program site (port offset 2), `api.weixin.qq.com`: log-in codes and access tokens (protocol 9.1, 9.2).
+"""The mini-program site (port offset 2), `api.weixin.qq.com`: log-in codes, access tokens and phone numbers (protocol
+9.1 to 9.3).
 
 Everything is answered with HTTP 200; a failure has `errcode` and `errmsg`.
 """
@@ -20,7 +21,9 @@ import orjson
 from aiohttp import web
 
 from tongbao_sandbox.gateway import Surroundings
+from tongbao_sandbox.wechat import phones
 from tongbao_sandbox.wechat.credentials import App
+from tongbao_sandbox.wechat.phones import PhoneCode
 
 CODE_LIFE_SECONDS = 300
 CALLS_PER_USER_AND_MINUTE = 100
@@ -74,17 +77,20 @@ class MiniProgramApi:
         self._around = around
         self._apps = apps
         self._codes: dict[str, Code] = {code: Code(**facts) for code, facts in saved.get("codes", {}).items()}
+        self._phones = {code: PhoneCode(**facts) for code, facts in saved.get("phones", {}).items()}
         self._tokens: dict[str, Tokens] = {key: Tokens(**facts) for key, facts in saved.get("tokens", {}).items()}
         self._session_keys: dict[str, str] = dict(saved.get("session_keys", {}))
         self._calls: defaultdict[str, deque[float]] = defaultdict(deque)
 
     def snapshot(self) -> dict[str, object]:
         """Codes, tokens and session keys, as JSON can hold them."""
-        return {"codes": self._codes, "tokens": self._tokens, "session_keys": self._session_keys}
+        keys = {"tokens": self._tokens, "session_keys": self._session_keys}
+        return {"codes": self._codes, "phones": self._phones, **keys}
 
     def reset(self) -> None:
         """Forget them."""
         self._codes.clear()
+        self._phones.clear()
         self._tokens.clear()
         self._session_keys.clear()
         self._calls.clear()
@@ -96,6 +102,16 @@ class MiniProgramApi:
             del self._codes[old]
         self._codes[code] = Code(appid, openid, unionid, high_risk, now + CODE_LIFE_SECONDS)
         return code
+
+    def phone(self, appid: str, openid: str, number: str, country_code: str) -> dict[str, str]:
+        """What the phone-number button gives: a code for five minutes and one use, and the older form, encrypted under
+        the session key, if the buyer has logged in."""
+        now = self._around.clock.now()
+        phone = PhoneCode(appid, openid, number, country_code, now + CODE_LIFE_SECONDS)
+        code = secrets.token_hex(32)
+        self._phones[code] = phone
+        session_key = self._session_keys.get(f"{appid} {openid}")
+        return {"code": code} | (phones.encrypted(phone, session_key, now) if session_key else {})
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
@@ -124,6 +140,8 @@ class MiniProgramApi:
             return self._stable_token(_object(body))
         if (method, path) == ("GET", "/wxa/checksession"):
             return self._check_session(query)
+        if (method, path) == ("POST", "/wxa/business/getuserphonenumber"):
+            return self._phone_number(query, body)
         raise LookupError(path)
 
     def _exchange(self, query: Mapping[str, str]) -> dict[str, object]:
@@ -178,6 +196,18 @@ class MiniProgramApi:
         if not session_key or not hmac.compare_digest(expected, query.get("signature", "")):
             raise Failure(87009, "invalid signature")
         return {"errcode": 0, "errmsg": "ok"}
+
+    def _phone_number(self, query: Mapping[str, str], body: bytes) -> dict[str, object]:
+        """`/wxa/business/getuserphonenumber`: the number behind a code, for the app that the button was in."""
+        appid, wish, now = self._bearer(query.get("access_token", "")), _object(body), self._around.clock.now()
+        phone = self._phones.get(str(wish.get("code")))
+        if phone is None or phone.appid != appid or phone.used or now >= phone.expires_at:
+            raise Failure(40029, "invalid code")
+        if wish.get("openid", phone.openid) != phone.openid:
+            raise Failure(40029, "invalid code")
+        self._count(f"phone {phone.openid}", now)
+        phone.used = True
+        return {"errcode": 0, "errmsg": "ok", "phone_info": phones.info(phone, now)}
 
     def _bearer(self, token: str) -> str:
         """The app whose living access token this is, of either kind. Raises Failure."""

@@ -11,7 +11,7 @@ from tongbao_sandbox.wechat.refunds import Refund
 
 def of_payment(merchant: Merchant, order: Order, now: float) -> Notification:
     """An order was paid. Sent as often as the buyer's phone says so."""
-    body = letters.envelope(merchant, "TRANSACTION.SUCCESS", transaction(order.as_if_paid(now), now), now)
+    body = letters.envelope(merchant, "TRANSACTION.SUCCESS", transaction(order.as_if_paid(order.payer, now), now), now)
     return Notification(order.mchid, order.out_trade_no, order.params["notify_url"], body.decode(), now)
 
 

@@ -55,7 +55,7 @@ class Payouts:
         self._refunds.end(refund, status, now)
         facts = {"mchid": refund.mchid, "out_trade_no": refund.out_trade_no, "out_refund_no": refund.out_refund_no}
         self._around.log.write("wechat", "refund", f"refund {status}", f"{refund.amount} fen", **facts)
-        return self._courier.send(notices.of_refund(merchant, refund, now))
+        return self._courier.send(notices.of_refund(merchant, refund, now)) if refund.notify_url else ()
 
     def _set_out(self, refund: Refund, fate: str) -> None:
         refund.fate, refund.ends_at = fate, self._around.clock.now() + self._around.dial.refund.seconds

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tongbao_sandbox.book import Book, Line
 from tongbao_sandbox.clock import rfc3339
 from tongbao_sandbox.wechat import errors
-from tongbao_sandbox.wechat.book import Book, Line
 from tongbao_sandbox.wechat.credentials import Papers
 from tongbao_sandbox.wechat.errors import Refusal
 from tongbao_sandbox.wechat.orders import Order, Orders
@@ -132,7 +132,7 @@ class Refunds:
         refund.status = status
         if status == SUCCESS:
             refund.success_at = now
-            payer = self._orders.find(refund.mchid, refund.out_trade_no).params["payer"]["openid"]
+            payer = self._orders.find(refund.mchid, refund.out_trade_no).payer
             trade = refund.out_trade_no, refund.transaction_id
             line = Line(now, "refund", refund.mchid, payer, *trade, -refund.amount, out_refund_no=refund.out_refund_no)
             self._book.write(line)
@@ -154,6 +154,8 @@ class Refunds:
             raise errors.against_the_rules("transaction_id与out_trade_no不是同一笔订单")
         if order.paid_at is None:
             raise errors.against_the_rules("订单未支付，不能退款")
+        if order.reversed_at is not None:
+            raise errors.against_the_rules("订单已撤销，不能退款")
         return order
 
 
@@ -202,7 +204,7 @@ def notice(refund: Refund) -> dict[str, Any]:
 
 
 def _new_refund(order: Order, params: dict[str, Any], now: float) -> Refund:
-    """It is told where its own request says, else where the order's did."""
+    """It is told where its own request says, else where the order's did; a payment by code's says nothing."""
     assert order.transaction_id is not None
     return Refund(
         mchid=order.mchid,
@@ -212,7 +214,7 @@ def _new_refund(order: Order, params: dict[str, Any], now: float) -> Refund:
         transaction_id=order.transaction_id,
         total=order.total,
         params=params,
-        notify_url=params.get("notify_url", order.params["notify_url"]),
+        notify_url=params.get("notify_url", order.params.get("notify_url", "")),
         created_at=now,
     )
 

@@ -1,4 +1,4 @@
-"""The payment API's verbs for orders and certificates (protocol 1.5, 2), and what every verb is made of."""
+"""The payment API's verbs for prepaid orders and certificates (protocol 1.5, 2), and what every verb is made of."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import asyncio
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qs
 
 import orjson
 
 from tongbao_sandbox.clock import Clock
-from tongbao_sandbox.wechat import certificates, errors, fields, orders
+from tongbao_sandbox.wechat import certificates, errors, fields, h5, orders
 from tongbao_sandbox.wechat.auth import Call
 from tongbao_sandbox.wechat.buyer import Buyer
 from tongbao_sandbox.wechat.credentials import App, Merchant
-from tongbao_sandbox.wechat.orders import Orders
+from tongbao_sandbox.wechat.orders import APP, JSAPI, MWEB, NATIVE, Orders
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,39 +45,64 @@ class Route:
     unsure_at_429: bool = False
 
 
-class OrderVerbs:
-    """Orders, and the certificates to verify answers with."""
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A way to pay a prepaid order: its path's last part, what it is called afterwards, its fields, and what its
+    answer is called."""
 
-    def __init__(self, clock: Clock, apps: Mapping[str, App], book_of_orders: Orders, buyer: Buyer) -> None:
+    name: str
+    trade_type: str
+    check: fields.Check
+    ticket: str
+
+
+METHODS = (
+    Method("jsapi", JSAPI, fields.JSAPI_ORDER, "prepay_id"),
+    Method("app", APP, fields.APP_ORDER, "prepay_id"),
+    Method("native", NATIVE, fields.NATIVE_ORDER, "code_url"),
+    Method("h5", MWEB, fields.H5_ORDER, "h5_url"),
+)
+
+
+class OrderVerbs:
+    """Orders, and the certificates to verify answers with. `base_url` is where this API itself is, its H5 page too."""
+
+    def __init__(
+        self, clock: Clock, base_url: str, apps: Mapping[str, App], book_of_orders: Orders, buyer: Buyer
+    ) -> None:
         self._clock = clock
+        self._base_url = base_url
         self._apps = apps
         self._orders = book_of_orders
         self._buyer = buyer
         by_number = r"/v3/pay/transactions/out-trade-no/([^/]+)"
         self.routes = (
-            Route("POST", re.compile(r"/v3/pay/transactions/jsapi"), self._create),
+            *(
+                Route("POST", re.compile(f"/v3/pay/transactions/{method.name}"), partial(self._create, method))
+                for method in METHODS
+            ),
             Route("GET", re.compile(by_number), self._query_by_number),
             Route("GET", re.compile(r"/v3/pay/transactions/id/([^/]+)"), self._query_by_transaction),
             Route("POST", re.compile(f"{by_number}/close"), self._close),
             Route("GET", re.compile(r"/v3/certificates"), self._certificates),
         )
 
-    def _create(self, merchant: Merchant, call: Call, query: str) -> Reply:
+    def _create(self, method: Method, merchant: Merchant, call: Call, query: str) -> Reply:
         body = json_body(call)
         check_query(query, set())
-        fields.openid_required(body)
-        fields.JSAPI_ORDER(body, "")
+        if method.trade_type == JSAPI:
+            fields.openid_required(body)
+        method.check(body, "")
         call.out_trade_no = body["out_trade_no"]
-        if body["mchid"] != merchant.mchid:
-            raise errors.merchant_differs("body")
-        if body["appid"] not in merchant.papers.appids:
-            raise errors.app_not_bound()
-        if not self._apps[body["appid"]].knows(body["payer"]["openid"]):
+        check_caller(merchant, body)
+        check_product(merchant, method.name)
+        if method.trade_type == JSAPI and not self._apps[body["appid"]].knows(body["payer"]["openid"]):
             raise errors.openid_differs()
-        prepay_id = self._orders.create(body, self._clock.now())
+        token = self._orders.create(method.trade_type, body, self._clock.now())
         order = self._orders.find(merchant.mchid, body["out_trade_no"])
-        answer = orjson.dumps({"prepay_id": prepay_id})
-        return Reply(200, answer, run_ahead=lambda: self._buyer.pay_at_once(order, prepay_id))
+        ticket = h5.page_url(self._base_url, token) if method.trade_type == MWEB else token
+        answer = orjson.dumps({method.ticket: ticket})
+        return Reply(200, answer, run_ahead=lambda: self._buyer.pay_at_once(order, token))
 
     def _query_by_number(self, merchant: Merchant, call: Call, query: str, out_trade_no: str) -> Reply:
         _check_asker(merchant, query)
@@ -92,7 +118,7 @@ class OrderVerbs:
         fields.CLOSE(body, "")
         if body["mchid"] != merchant.mchid:
             raise errors.merchant_differs("body")
-        self._orders.close(self._orders.find(merchant.mchid, out_trade_no))
+        self._orders.close(self._orders.find(merchant.mchid, out_trade_no), self._clock.now())
         return Reply(204, b"")
 
     def _certificates(self, merchant: Merchant, call: Call, query: str) -> Reply:
@@ -118,6 +144,20 @@ def check_query(query: str, known: set[str]) -> dict[str, str]:
     if strangers:
         raise errors.unknown_fields(strangers)
     return {name: values[0] for name, values in given.items()}
+
+
+def check_caller(merchant: Merchant, body: Mapping[str, Any]) -> None:
+    """The body names the merchant that signed, and an app of its. Raises Refusal."""
+    if body["mchid"] != merchant.mchid:
+        raise errors.merchant_differs("body")
+    if body["appid"] not in merchant.papers.appids:
+        raise errors.app_not_bound()
+
+
+def check_product(merchant: Merchant, name: str) -> None:
+    """Whether the merchant may use this way to pay. Raises Refusal(NO_AUTH)."""
+    if name in merchant.papers.without:
+        raise errors.product_missing()
 
 
 def _check_asker(merchant: Merchant, query: str) -> None:

@@ -67,6 +67,7 @@ async def note(request: Request, case_id: str) -> Response:
 
     async def act() -> Response:
         body = parse(CaseNoteRequest, raw)
+        decisions.check_name(body.by)
         async with context.db.tx() as tx:
             await cases.get_case(tx, principal.merchant_id, case_id)
             cases.add_note(tx, principal.merchant_id, case_id, body.by, body.note, clock.now())
@@ -78,7 +79,7 @@ async def note(request: Request, case_id: str) -> Response:
 @router.post(
     "/cases/{case_id}/close",
     summary="Decide a case",
-    responses={200: {"model": CaseWithHistoryAnswer}, **refusals(400, 401, 403, 404, 409, 413, 422)},
+    responses={200: {"model": CaseWithHistoryAnswer}, **refusals(400, 401, 403, 404, 409, 413, 422, 502)},
     openapi_extra=takes(CaseCloseRequest),
 )
 async def close(request: Request, case_id: str) -> Response:

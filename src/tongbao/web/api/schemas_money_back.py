@@ -4,19 +4,32 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from tongbao.cases import Kind
 from tongbao.channels import Destination
 from tongbao.kit.errors import Refusal
 from tongbao.web.api.schemas import Amount, Body, PlainText, Reference, Text
 
+
+def _harmless(text: str) -> str:
+    """Notes are shown in terminals, where control characters are commands."""
+    if any(character != "\n" and (character < " " or "\x7f" <= character <= "\x9f") for character in text):
+        raise ValueError("control characters are not allowed")
+    return text
+
+
 Who = Annotated[
     PlainText,
     StringConstraints(min_length=1, max_length=64),
     Field(description="the person's name, for the record", examples=["Li Wei"]),
 ]
-Note = Annotated[Text, StringConstraints(min_length=1, max_length=2000)]
+Note = Annotated[
+    str,
+    AfterValidator(_harmless),
+    StringConstraints(min_length=1, max_length=2000),
+    Field(json_schema_extra={"pattern": r"^[^\u0000-\u0009\u000B-\u001F\u007F-\u009F]*$"}),
+]
 
 
 class RefundItem(Body):

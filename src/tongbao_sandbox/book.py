@@ -1,4 +1,4 @@
-"""The gateway's own money book: what it holds for each merchant, written at the moment money moves."""
+"""A gateway's own money book: what it holds for each merchant, written at the moment money moves."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from tongbao_sandbox import clock
 @dataclass(frozen=True, slots=True)
 class Line:
     """One movement: a payment, or a refund of it. `amount` is signed fen; money never comes from nowhere, so it names
-    who stood opposite. `balance` is the merchant's after it."""
+    who stood opposite. `balance` is the merchant's after it.
+
+    Every gateway's book has the same names: `mchid` is who is paid, `transaction_id` the gateway's number of the
+    payment, `out_trade_no` and `out_refund_no` are the merchant's own."""
 
     at: float
     kind: str
