@@ -209,25 +209,30 @@ class Example:
     # What people decide
 
     def decide(self, draw: Draw) -> None:
-        """A held payment. Money that the gateway does not have is not accepted, as a person who looks would know."""
+        """A held payment. Before money is counted the gateway is asked, and its true word is the decision then."""
         which = draw(_pick)
         resolution = draw(st.sampled_from(("accept", "return", "dismiss")))
         merchant, order, attempt = self._attempt(which, held=True)
         in_account = attempt.held_for in ("wrong_app", "wrong_amount")
-        is_refused = resolution != "dismiss" and not (in_account and (resolution, order.status) != ("accept", "paid"))
-        is_there = attempt.held_for == "wrong_app" and attempt.is_paid
-        if resolution != "dismiss" and not is_refused and not is_there:
+        if resolution != "dismiss" and attempt.is_closed:
             return
         query = {"order_id": order.order_id, "status": "open", "kind": "payment_held"}
         found = self.world.ask(merchant, "GET", "/v1/cases", params=query).body
         case_id = next(case["id"] for case in found if case["payment_id"] == attempt.attempt_id)
         body = {"resolution": resolution, "by": "a person"}
         answer = self.world.ask(merchant, "POST", f"/v1/cases/{case_id}/close", body)
-        if is_refused:
+        # What can be decided is what could be when it was held: an order that was paid since may still offer `accept`.
+        if resolution != "dismiss" and (not in_account or answer.body.get("code") == "unknown_resolution"):
+            assert not in_account or (resolution, order.status) == ("accept", "paid"), answer
             _refused(answer, "unknown_resolution")
-        else:
+        elif resolution == "dismiss":
             assert answer.is_yes, answer
             order.decide(attempt, resolution)
+        elif attempt.is_paid:
+            _refused(answer, "payment_not_held")
+            order.learn_paid(attempt)
+        else:
+            _refused(answer, "payment_not_confirmed")
 
     def redirect(self, draw: Draw) -> None:
         """An abnormal refund's money is sent to another card."""

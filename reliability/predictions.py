@@ -122,8 +122,11 @@ class Order:
             self.status = "paid"
 
     def hold(self, attempt: Attempt, reason: str) -> bool:
-        """We hear that it was paid, but not as it was asked for. Whether it is held now that was not before."""
-        if attempt.state in CREDITED or attempt.state == "held" or attempt.is_dismissed:
+        """We hear that it was paid, but not as it was asked for. Whether that is refused: it is held now that was not
+        before, or it contradicts what was counted."""
+        if attempt.state in CREDITED:
+            return True
+        if attempt.state == "held" or attempt.is_dismissed:
             return False
         attempt.state, attempt.held_for = "held", reason
         return True

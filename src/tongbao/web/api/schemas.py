@@ -111,7 +111,7 @@ class OrderRequest(Body):
             Annotated[Text, StringConstraints(min_length=1, max_length=64)],
             Annotated[Text, StringConstraints(max_length=500)],
         ],
-        Field(max_length=20),
+        Field(max_length=20, json_schema_extra={"additionalProperties": False}),
     ] = {}
     notify: Annotated[Text, StringConstraints(max_length=255)] | None = Field(
         None, description="a webhook address for this order's events, beside the merchant's own"
