@@ -23,6 +23,11 @@ def in_seconds(seconds: float) -> datetime:
     return now() + timedelta(seconds=seconds)
 
 
+def text(moment: datetime | None) -> str | None:
+    """A moment as our answers and webhooks show it: RFC 3339 in UTC, to the millisecond."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z") if moment else None
+
+
 def move(offset_seconds: float) -> None:
     """Set how far our clock is from the machine's. For tests and simulated time only."""
     global _offset_seconds

@@ -4,7 +4,15 @@ from tongbao.payments.chase import chase_due, expire_due
 from tongbao.payments.model import Attempt, AttemptState, Choice, Draft, Opened, Order, OrderStatus, Payer, Started
 from tongbao.payments.rules import Decision, LatePayment, Resolution, Verdict, resolutions
 from tongbao.payments.service import close, create_order, get_order, start
-from tongbao.payments.settling import SURPLUS_TOPIC, Settled, confirm_held, resolve_held, settle, surplus_key
+from tongbao.payments.settling import (
+    SURPLUS_TOPIC,
+    Settled,
+    confirm_held,
+    resolve_held,
+    settle,
+    surplus_key,
+    unanswered,
+)
 from tongbao.payments.store import attempt as find_attempt
 from tongbao.payments.store import attempts_to_return, backlog, change_refunded, take_back
 from tongbao.payments.views import attempt_view, order_view
@@ -43,4 +51,5 @@ __all__ = [
     "start",
     "surplus_key",
     "take_back",
+    "unanswered",
 ]

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
+from tongbao.kit import clock
 from tongbao.payments.model import Attempt, Order
-
-
-def _time(moment: datetime | None) -> str | None:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z") if moment else None
 
 
 def order_view(order: Order, attempts: Sequence[Attempt]) -> dict[str, Any]:
@@ -25,10 +21,10 @@ def order_view(order: Order, attempts: Sequence[Attempt]) -> dict[str, Any]:
         "metadata": order.metadata,
         "buyer_id": order.buyer_id,
         "status": order.status,
-        "created_at": _time(order.created_at),
-        "expires_at": _time(order.expires_at),
-        "paid_at": _time(order.paid_at),
-        "closed_at": _time(order.closed_at),
+        "created_at": clock.text(order.created_at),
+        "expires_at": clock.text(order.expires_at),
+        "paid_at": clock.text(order.paid_at),
+        "closed_at": clock.text(order.closed_at),
         "close_reason": order.close_reason,
         "refunded": sum(each.refunded for each in attempts if each.attempt_id == order.paid_attempt_id),
         "payments": [attempt_view(attempt) for attempt in attempts],
@@ -48,6 +44,6 @@ def attempt_view(attempt: Attempt) -> dict[str, Any]:
         "currency": attempt.currency,
         "refunded": attempt.refunded,
         "transaction_id": attempt.transaction_id,
-        "created_at": _time(attempt.created_at),
-        "paid_at": _time(attempt.paid_at),
+        "created_at": clock.text(attempt.created_at),
+        "paid_at": clock.text(attempt.paid_at),
     }

@@ -10,7 +10,7 @@ from tongbao import cases, journal, ledger, payments
 from tongbao.channels import Channel, Destination, Redirection, RefundFact, RefundOrder
 from tongbao.kit import clock, ids
 from tongbao.kit.db import Db, Tx
-from tongbao.kit.errors import ChannelError, Refusal, Rejected, Unavailable, Uncertain
+from tongbao.kit.errors import ChannelError, Refusal, Rejected, Unavailable
 from tongbao.merchants import Account, Directory
 from tongbao.payments import Attempt, Order, OrderStatus
 from tongbao.refunds import rules, store
@@ -120,17 +120,13 @@ async def redirect(
         raise Refusal("refund_not_abnormal", 409, refund_id=refund_id, state=refund.state)
     account, channel = await directory.account(refund.account_id)
     wish = Redirection(refund_id, refund.gateway_refund_id, to, bank, card_number, card_holder)
+    asked_at = clock.now()
     try:
         fact = await channel.redirect_refund(wish)
     except ChannelError as error:
         await note_call(db, refund, "redirect_refund", error)
         raise _refusal(error) from error
-
-    async def remember(tx: Tx) -> None:
-        await settle(tx, account, fact, refund.version)
-        note(tx, refund, "redirect_refund", "answered", fact.raw_state, "")
-
-    await db.run(remember)
+    await _answered(db, account, refund, "redirect_refund", fact, asked_at)
     return await get_refund(db, merchant_id, refund_id)
 
 
@@ -328,11 +324,7 @@ def note(
 def _refusal(error: ChannelError) -> Refusal:
     if isinstance(error, Rejected):
         return Refusal("redirect_rejected", 422, channel_code=error.code, channel_message=error.message)
-    if isinstance(error, Unavailable):
-        return Refusal("channel_unavailable", 503, channel_code=error.code)
-    if isinstance(error, Uncertain):
-        return Refusal("channel_uncertain", 503, channel_code=error.code)
-    return Refusal("channel_untrusted", 502, channel_code=error.code)
+    return payments.unanswered(error)
 
 
 async def backlog(db: Db, now: datetime) -> dict[str, tuple[int, float]]:

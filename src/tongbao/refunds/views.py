@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
+from tongbao.kit import clock
 from tongbao.refunds.model import Refund
-
-
-def _time(moment: datetime | None) -> str | None:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z") if moment else None
 
 
 def refund_view(refund: Refund) -> dict[str, Any]:
@@ -28,8 +24,8 @@ def refund_view(refund: Refund) -> dict[str, Any]:
         "state_reason": refund.state_reason,
         "channel": refund.channel,
         "gateway_refund_id": refund.gateway_refund_id,
-        "created_at": _time(refund.created_at),
-        "sent_at": _time(refund.sent_at),
-        "settled_at": _time(refund.settled_at),
-        "refunded_at": _time(refund.refunded_at),
+        "created_at": clock.text(refund.created_at),
+        "sent_at": clock.text(refund.sent_at),
+        "settled_at": clock.text(refund.settled_at),
+        "refunded_at": clock.text(refund.refunded_at),
     }
