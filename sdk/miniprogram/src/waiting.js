@@ -1,6 +1,6 @@
 import { failure } from './errors.js'
 
-/** @import { PayOptions, PayResult, TongbaoError } from '../index.js' */
+/** @import { PayResult, TongbaoError } from '../index.js' */
 
 /** @typedef {{ result: PayResult, reason: TongbaoError | null }} Ending how a payment ended, and why not as `paid` */
 /** @typedef {(waitSeconds: number) => Promise<Ending | null>} Ask asks the server; null while nothing is final */
@@ -12,7 +12,7 @@ const LONGEST_PAUSE_SECONDS = 5
  *
  * @param {Ask} ask
  * @param {number} waitSeconds
- * @param {PayOptions['onWaiting']} onWaiting
+ * @param {((stop: () => void) => void) | undefined} onWaiting
  * @returns {Promise<Ending>}
  */
 export function waitForEnding(ask, waitSeconds, onWaiting) {

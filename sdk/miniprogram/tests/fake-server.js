@@ -1,7 +1,8 @@
 /**
  * @typedef {object} Request
  * @property {string} method
- * @property {string} path
+ * @property {string} url
+ * @property {string} path of the url
  * @property {number} wait seconds
  * @property {number} timeout milliseconds
  * @property {Record<string, string>} headers
@@ -25,10 +26,13 @@ export function createFakeServer() {
   const faults = []
   /** @type {Set<() => void>} */
   const waiting = new Set()
+  /** @type {Set<string>} channels that may not be used where the buyer is */
+  const forbidden = new Set()
 
   /** @param {string} id */
   function addOrder(id) {
-    const order = { id, reference: id, amount: 2800, currency: 'CNY', status: 'open', payments: [] }
+    const payUrl = `https://pay.example.com/pay/${id}.mac`
+    const order = { id, reference: id, amount: 2800, currency: 'CNY', status: 'open', pay_url: payUrl, payments: [] }
     orders.set(id, order)
     return order
   }
@@ -70,6 +74,7 @@ export function createFakeServer() {
     if (route === 'POST sessions') return openSession(request.body)
     const token = (request.headers.Authorization || '').replace('Bearer ', '')
     if (!((tokens.get(token) || 0) > Date.now())) return problem(401, 'session_expired')
+    if (route === 'POST phone') return { status: 200, data: { masked: '138****8000' } }
     const order = orders.get(decodeURIComponent(request.path.split('/')[3]))
     if (!order) return problem(404, 'order_not_found')
     if (route === 'POST payments') return startPayment(order, request.body)
@@ -78,23 +83,25 @@ export function createFakeServer() {
   }
 
   /** @param {any} body @returns {Answer} */
-  function openSession({ code }) {
+  function openSession({ host, code, profile }) {
     if (usedCodes.has(code)) return problem(400, 'code_used')
     usedCodes.add(code)
     const token = `token-${usedCodes.size}`
     const expires = Date.now() + sessionSeconds * 1000
     tokens.set(token, expires)
-    return { status: 201, data: { token, buyer_id: 'buy_1', expires_at: new Date(expires).toISOString() } }
+    const seen = host === 'alipay' ? { nickname: '小明', avatar_url: 'https://img.example.com/1.png' } : null
+    const data = { token, buyer_id: 'buy_1', expires_at: new Date(expires).toISOString() }
+    return { status: 201, data: profile ? { ...data, profile: seen } : data }
   }
 
   /** @param {any} order @param {any} body @returns {Answer} */
   function startPayment(order, { channel, method }) {
     if (order.status !== 'open') return problem(409, `order_${order.status}`)
+    if (forbidden.has(channel)) return problem(422, 'way_forbidden')
     const id = `${order.id}-att-${order.payments.length + 1}`
     const attempt = { id, order_id: order.id, channel, method, state: 'pending', amount: 2800, currency: 'CNY' }
     order.payments.push(attempt)
-    const signed = { timeStamp: '1779264000', nonceStr: 'n', signType: 'RSA', paySign: 'signed' }
-    return { status: 201, data: { attempt, client_params: { ...signed, package: `prepay_id=${order.id}` } } }
+    return { status: 201, data: { attempt, client_params: paramsOf(method, order.id) } }
   }
 
   /** @param {number} seconds @returns {Promise<void>} */
@@ -117,13 +124,27 @@ export function createFakeServer() {
     fail,
     receive,
     requests,
+    forbidden,
+    /** A session that the merchant's server hands out. @param {string} token */
+    letIn: (token) => tokens.set(token, Date.now() + sessionSeconds * 1000),
     /** The requests to one route. @param {string} route */
     to: (route) => requests.filter((request) => routeOf(request) === route),
     expireSessions: () => tokens.clear(),
   }
 }
 
-/** @param {Request} request @returns {string} `POST sessions`, `POST payments` or `GET order` */
+/** What each method's sheet or page takes. @param {string} method @param {string} orderId @returns {object} */
+function paramsOf(method, orderId) {
+  const signed = { timeStamp: '1779264000', nonceStr: 'n', signType: 'RSA', paySign: 'signed' }
+  if (method === 'create') return { tradeNO: orderId }
+  if (method === 'app') return { orderStr: `out_trade_no=${orderId}` }
+  if (method === 'h5') return { h5_url: `https://wx.example.com/h5?order=${orderId}` }
+  if (method === 'wap') return { url: `https://alipay.example.com/gateway?order=${orderId}` }
+  if (method === 'precreate') return { qr_code: `https://qr.example.com/${orderId}` }
+  return { ...signed, package: `prepay_id=${orderId}` }
+}
+
+/** @param {Request} request @returns {string} `POST sessions`, `POST phone`, `POST payments` or `GET order` */
 function routeOf({ method, path }) {
   return method === 'GET' ? 'GET order' : `POST ${path.split('/').at(-1)}`
 }

@@ -1,6 +1,6 @@
 /**
  * @typedef {Pick<WechatMiniprogram.Wx, 'login' | 'request' | 'requestPayment' | 'getAccountInfoSync'
- *   | 'getStorageSync' | 'setStorageSync' | 'removeStorageSync'>} Wx the part of WeChat's own type that is used
+ *   | 'getStorageSync' | 'setStorageSync' | 'removeStorageSync' | 'navigateTo' | 'setClipboardData' | 'showModal'>} Wx the part of WeChat's own type that is used
  */
 
 /**
@@ -21,6 +21,13 @@ export function createFakeWechat(network) {
     /** @type {(() => string) | null} what log-in says instead of a code */
     loginFails: null,
     storageBroken: false,
+    /** @type {string[]} the pages that were opened on top */
+    pages: [],
+    clipboard: '',
+    /** @type {string[]} what the buyer was told */
+    told: [],
+    /** What the buyer answers to that. */
+    confirms: true,
   }
 
   function storageOrThrow() {
@@ -41,7 +48,7 @@ export function createFakeWechat(network) {
       const { url, method = 'GET', header = {}, data, timeout = 0, success, fail } = option
       const { pathname, searchParams } = new URL(url)
       const wait = Number(searchParams.get('wait') || 0)
-      network({ method, path: pathname, wait, timeout, headers: header, body: data }).then(
+      network({ method, url, path: pathname, wait, timeout, headers: header, body: data }).then(
         ({ status, data }) => success?.(/** @type {any} */ ({ statusCode: status, data, errMsg: 'request:ok' })),
         (error) => fail?.(/** @type {any} */ ({ errMsg: error.message, errno: 600000 })),
       )
@@ -52,6 +59,23 @@ export function createFakeWechat(network) {
       const errMsg = await phone.buyer(option.package.replace('prepay_id=', ''))
       const end = errMsg === 'requestPayment:ok' ? option.success : option.fail
       end?.({ errMsg })
+    },
+
+    navigateTo: (/** @type {WechatMiniprogram.NavigateToOption} */ { url, success, fail }) => {
+      if (!url.startsWith('/pages/')) return fail?.({ errMsg: `navigateTo:fail page "${url}" is not found` })
+      phone.pages.push(url)
+      success?.(/** @type {any} */ ({ errMsg: 'navigateTo:ok' }))
+    },
+
+    setClipboardData: (/** @type {WechatMiniprogram.SetClipboardDataOption} */ { data, success }) => {
+      phone.clipboard = data
+      success?.({ errMsg: 'setClipboardData:ok' })
+    },
+
+    showModal: (/** @type {WechatMiniprogram.ShowModalOption} */ { content = '', complete }) => {
+      phone.told.push(content)
+      complete?.({ errMsg: 'showModal:ok' })
+      return Promise.resolve({ confirm: phone.confirms })
     },
 
     getStorageSync: (/** @type {string} */ key) => storageOrThrow().get(key) ?? '',

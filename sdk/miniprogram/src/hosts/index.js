@@ -1,13 +1,4 @@
-import { wechat } from './wechat.js'
-
-/** @import { Host } from '../../index.js' */
-
-/**
- * The platform this code runs in, one line each. A browser inside WeChat also has a `wx`, without `login`.
- *
- * @returns {Host | undefined}
- */
-export function findHost() {
-  if (typeof wx !== 'undefined' && typeof wx.login === 'function') return wechat(wx)
-  return undefined
-}
+// One line for each platform.
+export { alipay } from './alipay.js'
+export { browser } from './browser.js'
+export { wechat } from './wechat.js'

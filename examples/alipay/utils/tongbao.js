@@ -1,0 +1,15 @@
+const { alipay, createTongbao } = require('tongbao-miniprogram')
+const { baseUrl, sandboxUrl } = require('../config')
+const { pretend } = require('./pretend')
+
+const platform = alipay(my)
+
+/** One client for the whole mini-program. @type {import('tongbao-miniprogram').Tongbao} */
+const tongbao = createTongbao({
+  baseUrl,
+  host: platform,
+  locale: 'zh-CN',
+  ...(sandboxUrl ? pretend(platform, baseUrl, sandboxUrl) : {}),
+})
+
+module.exports = { tongbao, platform }
