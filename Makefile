@@ -8,7 +8,7 @@ ATHERIS_RUNS = sys_platform == 'linux' and platform_machine == 'x86_64'
 .PHONY: help setup demo test bench reliability lock clean
 
 help:
-	@echo "make demo    a coffee shop that takes pretend money, on this machine (ARGS=--once: a payment and a refund, no browser)"
+	@echo "make demo    a coffee shop that takes pretend money, on this machine (ARGS=--once: pays on each phone and at the counter, no browser)"
 	@echo "make test    every check there is (ARGS='tests/kit -x': some of them)"
 	@echo "make bench   what a payment costs, against its floors and peers"
 	@echo "make reliability  the record of faults survived, which takes hours (ROW=kill-server: one row of it)"
@@ -45,5 +45,6 @@ lock: setup
 
 clean:
 	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build \
-		sdk/miniprogram/node_modules sdk/miniprogram/dist
+		sdk/miniprogram/node_modules sdk/miniprogram/dist \
+		examples/node_modules examples/alipay/node_modules examples/wechat/miniprogram_npm
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

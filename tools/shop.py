@@ -1,4 +1,5 @@
-"""A merchant set up as the command line would, with what the sandbox's `POST /wechat/merchants` gave for it."""
+"""A merchant set up as the command line would, with what the sandbox's `POST /wechat/merchants` gave for it, and
+`POST /alipay/merchants`."""
 
 from __future__ import annotations
 
@@ -19,7 +20,9 @@ ACCOUNT_FIELDS = (
     "platform_public_key_id",
     "platform_public_key_pem",
 )
-"""What of the sandbox's credentials an account is made of."""
+"""What of the sandbox's WeChat credentials an account is made of."""
+_ALIPAY_FIELDS = ("base_url", "app_id", "seller_id", "app_private_key_pem", "alipay_public_key_pem", "aes_key")
+_ALIPAY_APP_FIELDS = ("base_url", "alipay_public_key_pem", "aes_key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +41,21 @@ async def open_merchant(db: Db, sealer: Sealer, credentials: Mapping[str, str], 
     app_id, secret = credentials["appid"], credentials["app_secret"]
     host = {"base_url": credentials["miniprogram_base_url"]}
     await db.run(lambda tx: merchants.add_app(tx, sealer, merchant_id, "wechat", app_id, secret, host))
-    settings = {name: credentials[name] for name in ACCOUNT_FIELDS}
+    settings = {name: credentials[name] for name in ACCOUNT_FIELDS} | {"app_id": app_id}
     account = await db.run(lambda tx: merchants.add_account(tx, sealer, merchant_id, "wechatpay", settings))
     _, api_key = await db.run(lambda tx: merchants.create_key(tx, merchant_id, "pretend", None))
     webhook_secret = await add_hook(db, sealer, merchant_id, hook_url)
     return Opened(merchant_id, account.account_id, api_key, webhook_secret)
+
+
+async def add_alipay(db: Db, sealer: Sealer, merchant_id: str, credentials: Mapping[str, str]) -> str:
+    """Let a merchant collect through Alipay too, with what the sandbox's `POST /alipay/merchants` gave; its account."""
+    app_id, secret = credentials["app_id"], credentials["app_private_key_pem"]
+    host = {name: credentials[name] for name in _ALIPAY_APP_FIELDS}
+    await db.run(lambda tx: merchants.add_app(tx, sealer, merchant_id, "alipay", app_id, secret, host))
+    settings = {name: credentials[name] for name in _ALIPAY_FIELDS}
+    account = await db.run(lambda tx: merchants.add_account(tx, sealer, merchant_id, "alipay", settings))
+    return account.account_id
 
 
 async def add_hook(db: Db, sealer: Sealer, merchant_id: str, url: str) -> str:

@@ -150,7 +150,7 @@ _CHANNELS = re.compile(r"wechat_?pay|alipay|douyin|union_?pay", re.IGNORECASE)
 
 def channels_are_named_at_home(source: Source) -> Iterator[Finding]:
     """A channel is added by one folder and one line. An `if channel == "…"` elsewhere would have to be found."""
-    home = re.fullmatch(r"src/tongbao/(?:channels|hosts)/(?:(\w+)/.*|registry\.py)", source.path)
+    home = re.fullmatch(r"src/tongbao/(?:channels|hosts|protocols)/(?:(\w+)/.*|registry\.py)", source.path)
     if not source.path.startswith("src/tongbao/"):
         return
     for line, text in _words(source):
@@ -184,8 +184,9 @@ def rooms_are_entered_by_the_front_door(source: Source) -> Iterator[Finding]:
         if isinstance(node, ast.ImportFrom) and node.level:
             yield Finding(source.path, node.lineno, "a relative import hides whose it is: write it out")
         for line, name in _imported(node):
-            package, room, inner = [*name.split("."), "", ""][:3]
-            if package == "tongbao" and inner and room != "kit" and not source.path.startswith(f"src/tongbao/{room}/"):
+            package, room, inner, *behind = [*name.split("."), "", ""]
+            at_a_door = room == "kit" or (room == "protocols" and not any(behind))  # each protocol is a room of its own
+            if package == "tongbao" and inner and not at_a_door and not source.path.startswith(f"src/tongbao/{room}/"):
                 yield Finding(source.path, line, f"{name} is behind the door: `from tongbao import {room}`")
 
 

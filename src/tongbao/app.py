@@ -97,7 +97,7 @@ async def open_house(settings: Settings, url: str) -> AsyncIterator[House]:
     transport = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
     webhook_session = egress.guarded_session(settings.allow_private_webhooks)
     try:
-        directory = Directory(db, sealer, transport, settings.notify_base)
+        directory = Directory(db, sealer, transport, settings.notify_base, table=settings.ways())
         signals.listen("accounts", lambda _: directory.forget())
         yield House(settings, db, sealer, signals, directory, webhook_session)
     finally:
@@ -122,6 +122,7 @@ def create_app(
                 house.signals,
                 settings.allow_private_webhooks,
                 is_stopping or _heed_signals(),
+                settings.trusted_proxies,
             )
             stop = asyncio.Event()
             chores = asyncio.create_task(worker.run(house, stop)) if with_worker else None
@@ -164,7 +165,8 @@ class Server(uvicorn.Server):
 async def serve(settings: Settings, *, with_worker: bool) -> None:
     """Serve in this process until SIGINT or SIGTERM."""
     configure_logging(settings)
-    settings.sealer()  # A master key that cannot be used is found before anything is started.
+    settings.sealer()  # A master key or a table that cannot be used is found before anything is started.
+    settings.ways()
     async with database(settings) as url:
         app = create_app(settings, url=url, with_worker=with_worker, is_stopping=lambda: server.should_exit)
         server = Server(server_config(app, settings))

@@ -6,9 +6,12 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
 from tongbao.kit.sealing import Sealer, sealer_from_file, sealer_from_text
+from tongbao.ways import Ways, WaysError
+from tongbao.ways import read as read_ways
 
 
 class SettingsError(ValueError):
@@ -22,7 +25,8 @@ class Settings:
     `database_url` None means the embedded PostgreSQL under `data_folder`. `public_url` is how gateways reach us: see
     `notify_base`. `allow_private_webhooks` lets webhooks go to http, private and loopback addresses: for tests and for
     a merchant's server inside the same network only. `clock_movable` lets whoever may send signals in the database
-    move our clock while we run: for simulated time only.
+    move our clock while we run: for simulated time only. `ways_file` changes which channel may collect where.
+    `trusted_proxies` are believed when they say for whom they ask (X-Forwarded-For).
     """
 
     data_folder: Path = Path(".tongbao")
@@ -38,6 +42,8 @@ class Settings:
     log_json: bool = False
     clock_offset_seconds: float = 0.0
     clock_movable: bool = False
+    ways_file: Path | None = None
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -59,12 +65,24 @@ class Settings:
             log_json=reader.flag("LOG_JSON"),
             clock_offset_seconds=reader.number("CLOCK_OFFSET_SECONDS"),
             clock_movable=reader.flag("CLOCK_MOVABLE"),
+            trusted_proxies=reader.networks("TRUSTED_PROXIES"),
+            ways_file=Path(path) if (path := reader.text("WAYS")) else None,
         )
 
     @property
     def notify_base(self) -> str:
         """What notification addresses begin with: the public address, or for trying out our own."""
         return (self.public_url or f"http://127.0.0.1:{self.port}").rstrip("/")
+
+    def ways(self) -> Ways:
+        """Which channel may collect where: our table, with what the operator's file says in its place.
+
+        Raises SettingsError.
+        """
+        try:
+            return read_ways(self.ways_file)
+        except WaysError as error:
+            raise SettingsError(f"TONGBAO_WAYS: {error}") from None
 
     def sealer(self) -> Sealer:
         """The master keys: from TONGBAO_MASTER_KEYS, else from the key file, which is made where there is none.
@@ -101,6 +119,12 @@ class _Reader:
         if not re.fullmatch(r"[+-]?\d{1,10}(\.\d+)?", text, re.ASCII):
             raise SettingsError(f"TONGBAO_{name} must be a number, not {text!r}")
         return float(text)
+
+    def networks(self, name: str) -> tuple[IPv4Network | IPv6Network, ...]:
+        try:
+            return tuple(ip_network(part.strip()) for part in (self.text(name) or "").split(",") if part.strip())
+        except ValueError as error:
+            raise SettingsError(f"TONGBAO_{name} must be addresses or networks with commas between: {error}") from None
 
     def choice(self, name: str, allowed: tuple[str, ...]) -> str:
         text = (self.text(name) or allowed[0]).lower()

@@ -26,12 +26,15 @@ def chores(house: House, courier: Courier) -> tuple[Chore, ...]:
     house.signals.listen("accounts", platform_keys.wake)
     surplus = Chore("surplus", 1.0, lambda: refunds.return_surplus(db, directory))
     house.signals.listen(payments.SURPLUS_TOPIC, surplus.wake)
+    prefetch = Chore("prefetch", 5.0, lambda: payments.refresh_due(db, directory))
+    house.signals.listen(payments.PREFETCH_TOPIC, prefetch.wake)
     return (
         courier.chore,
         Chore("chase", 1.0, lambda: payments.chase_due(db, directory)),
         Chore("expiry", 1.0, lambda: payments.expire_due(db, directory)),
         Chore("refunds", 1.0, lambda: refunds.chase_due(db, directory)),
         surplus,
+        prefetch,
         Chore("seals", 30.0, _alone(house, "seals", lambda: _seal(house))),
         platform_keys,
         Chore("purge", 3600.0, _alone(house, "purge", lambda: _purge(house))),

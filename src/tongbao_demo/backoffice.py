@@ -10,26 +10,27 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tongbao_demo.model import Order
-from tongbao_demo.partners import ask_tongbao, body_of, refuse, reply, shop_of
+from tongbao_demo.partners import ask_tongbao, body_of, reply, shop_of, unknown_order
 
 _DECIDED_BY = "demo visitor"
 
 
 async def show_timeline(request: Request) -> Response:
-    """What Tongbao tells of an order of ours, its cases, and what the shop knows of it from webhooks."""
+    """What Tongbao tells of an order of ours and its cases, and what the shop knows of it from webhooks."""
     order_id = request.path_params["order_id"]
     order = shop_of(request).orders.get(order_id)
     if order is None:
-        return _unknown()
+        return unknown_order()
     answers = await asyncio.gather(
+        ask_tongbao(request, "GET", f"/v1/orders/{order_id}"),
         ask_tongbao(request, "GET", f"/v1/orders/{order_id}/timeline"),
         ask_tongbao(request, "GET", f"/v1/cases?order_id={order_id}"),
     )
     for status, answer in answers:
         if status != 200:
             return reply(status, answer)
-    timeline, cases = (answer for _, answer in answers)
-    return reply(200, timeline | {"cases": cases} | _known(order))
+    told, timeline, cases = (answer for _, answer in answers)
+    return reply(200, timeline | {"order": told, "cases": cases} | _known(order))
 
 
 def _known(order: Order) -> dict[str, object]:
@@ -42,8 +43,13 @@ async def tell_story(request: Request) -> Response:
     """The story of an order of ours in words, in the visitor's language."""
     order_id = request.path_params["order_id"]
     if order_id not in shop_of(request).orders:
-        return _unknown()
+        return unknown_order()
     return reply(*await ask_tongbao(request, "GET", f"/v1/orders/{order_id}/explanation"))
+
+
+async def show_books(request: Request) -> Response:
+    """What is at each gateway, by Tongbao's books and by the gateway's own."""
+    return reply(200, await shop_of(request).compare_books())
 
 
 async def keep_refund(request: Request) -> Response:
@@ -71,11 +77,8 @@ def _remember(request: Request, order_id: str, refund_id: str, how: str) -> None
         order.handed[refund_id] = how
 
 
-def _unknown() -> Response:
-    return refuse(404, "order_unknown", "The shop has no such order in its memory.")
-
-
 ROUTES = (
+    Route("/books", show_books),
     Route("/timeline/{order_id}", show_timeline),
     Route("/story/{order_id}", tell_story),
     Route("/refunds/{refund_id}/redirect", keep_refund, methods=["POST"]),

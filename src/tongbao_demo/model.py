@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -37,6 +37,10 @@ MENU = {
 }
 
 
+OUR_REFERENCES = "coffee-"
+"""What the references of the orders that we take begin with."""
+
+
 @dataclass(slots=True)
 class Order:
     """An order in the shop's own memory: whose it is, how many of which drink, and every webhook that told of it, by
@@ -51,6 +55,11 @@ class Order:
     handed: dict[str, str] = field(default_factory=dict)
     """Refunds that could not reach the buyer, so that we hand the money over: `kept`, once it has come to our own
     account, or `outside`, done already."""
+
+    @property
+    def is_typed(self) -> bool:
+        """Whether we did not take it: somebody scanned the code on the wall, and typed what to pay."""
+        return not self.reference.startswith(OUR_REFERENCES)
 
     def refunds(self) -> Iterator[dict[str, Any]]:
         """Its refunds as webhooks told of them, oldest first. Webhooks come in any order: the latest word counts."""
@@ -71,15 +80,46 @@ class Weather:
     abnormal_refunds: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Wallet:
+    """What in real life is an app on the buyer's phone: its name, as the sandbox and the page know it, and how a
+    mini-program inside it is paid. `lie` is what a notification says that names a wrong sum. Where refunds shall not
+    reach the buyer, `abnormal` is how many of them hang, and `refusal` what they are refused with."""
+
+    name: str
+    channel: str
+    method: str
+    app_field: str
+    lie: Mapping[str, Any]
+    abnormal: int
+    refusal: str | None
+
+
+WALLETS = {
+    wallet.name: wallet
+    for wallet in (
+        Wallet("wechat", "wechatpay", "jsapi", "appid", {"amount": {"total": 1, "payer_total": 1}}, 1, None),
+        Wallet("alipay", "alipay", "create", "app_id", {"total_amount": "0.01"}, 0, "ACQ.TRADE_NOT_ALLOW_REFUND"),
+    )
+}
+
+
 @dataclass(slots=True)
 class Shop:
-    """The shop: where its partners are, its secrets, and its orders by Tongbao's id."""
+    """The shop: where its partners are, its apps by host, its secrets, and its orders by Tongbao's id.
+
+    Two things a merchant does not have, and a visitor of the demo does: `compare_books` puts Tongbao's books beside the
+    gateways', and `skip` lets so many seconds pass, for everyone; it answers by how many the clock is ahead by then.
+    """
 
     tongbao_url: str
     sandbox_url: str
-    app_id: str
+    apps: Mapping[str, str]
     api_key: str = field(repr=False)
     webhook_secret: str = field(repr=False)
     http: aiohttp.ClientSession
+    compare_books: Callable[[], Awaitable[list[dict[str, Any]]]]
+    skip: Callable[[float], Awaitable[float]]
+    ahead_seconds: float = 0.0
     orders: dict[str, Order] = field(default_factory=dict)
     weather: Weather = field(default_factory=Weather)

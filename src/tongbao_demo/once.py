@@ -1,5 +1,5 @@
-"""One payment and a refund of a part of it, without a browser, over HTTP alone, told step by step; after each, every
-invariant."""
+"""A payment on each phone and one at the counter, without a browser, over HTTP alone, told step by step; a refund of a
+part; and at the end every invariant, and both gateways' books."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ from typing import Any
 import aiohttp
 import click
 
-from tongbao import merchants, reconcile
-from tongbao.cli import gateway_book
+from tongbao import reconcile
 from tongbao.kit import clock
 from tongbao.kit.db import Db
 from tongbao.kit.money import yuan
-from tongbao.merchants import Account
-from tongbao.reconcile import Finding, GatewayBook
+from tongbao.reconcile import Finding
+from tongbao_demo import books
+from tongbao_demo.books import Clearing
+from tongbao_demo.model import WALLETS, Wallet
 from tongbao_demo.sandbox import Sandbox
 from tongbao_demo.seed import Keys
 
-_SHEET_FIELDS = {"timeStamp", "nonceStr", "package", "signType", "paySign"}
+_SHEET_FIELDS = {"wechat": {"timeStamp", "nonceStr", "package", "signType", "paySign"}, "alipay": {"tradeNO"}}
+_NOT_AT_A_TILL = frozenset({"ask", "answer", "notice"})
 _PATIENCE_SECONDS = 10.0
 _REFUND_STEPS = {
     "refund.requested": "记录退款，预留款项 · The refund is written down, its money set aside",
@@ -49,53 +51,70 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Paid:
-    """An order that was paid, and the session of the buyer who paid it."""
+    """An order that was paid, and the session of the buyer who paid it; none at the counter."""
 
     order_id: str
-    session: str
+    session: str | None = None
 
 
 async def walk(stage: Stage) -> bool:
-    """Pay one order and print its timeline, its ledger lines and every invariant; then give a part back and print
-    what that added. False if anything is wrong.
+    """Pay on each phone and at the counter, and print each timeline with its ledger lines; give a part of the first
+    back; print every invariant, and each gateway's book beside ours. False if anything is wrong.
 
     Raises NotAsExpected where the walk cannot go on.
     """
     began = time.monotonic()
-    paid = await _pay_one_order(stage)
-    timeline = await _delivered_timeline(stage, paid.order_id)
-    _print_timeline(timeline)
-    findings = await _settled_findings(stage)
+    on_phones = [await _pay_on(stage, wallet) for wallet in WALLETS.values()]
+    at_counter = await _pay_at_the_counter(stage)
+    timelines = [await _delivered_timeline(stage, paid.order_id) for paid in (*on_phones, at_counter)]
+    for timeline in timelines:
+        _print_timeline(timeline)
+    _print_refund(await _give_a_part_back(stage, on_phones[0]), timelines[0])
+    findings, clearings = await _settled(stage)
     _print_findings(findings)
-    after = await _give_a_part_back(stage, paid)
-    _print_refund(after, timeline)
-    findings_after = await _settled_findings(stage)
-    _print_findings(findings_after)
-    sound = all(step["at"] for step in timeline["steps"]) and not any(
-        finding.wrong for finding in (*findings, *findings_after)
-    )
+    _print_clearings(clearings)
+    wrong = any(finding.wrong for finding in (*findings, *(each.finding for each in clearings)))
+    sound = all(map(_is_whole, timelines)) and not wrong
     click.echo(f"\n{'✓' if sound else '✗'} {time.monotonic() - began:.2f} s")
     return sound
 
 
-async def _pay_one_order(stage: Stage) -> Paid:
+async def compare_books(stage: Stage) -> list[Clearing]:
+    """Each account's clearing account beside the sandbox's own book of it."""
+    told = await stage.sandbox.ask(stage.http, "GET", "/books")
+    return await books.compare(stage.db, stage.keys.merchant_id, told["books"])
+
+
+async def _pay_on(stage: Stage, wallet: Wallet) -> Paid:
     """The buyer's whole way, as the mini-program goes it."""
-    login = await _ask(stage, "POST", "/demo/phone/login", 200)
-    app = {"host": "wechat", "app_id": stage.keys.app_id, "code": login["code"]}
-    session = await _ask(stage, "POST", "/v1/sessions", 201, app)
-    cart = {"session": session["token"], "lines": [{"id": "latte", "quantity": 2}, {"id": "jasmine", "quantity": 1}]}
+    login = await _ask(stage, "POST", f"/demo/phone/{wallet.name}/login", 200)
+    code = login.get("code") or login.get("auth_code")
+    app = {"host": wallet.name, "app_id": stage.keys.apps[wallet.name], "code": code}
+    session = (await _ask(stage, "POST", "/v1/sessions", 201, app))["token"]
+    cart = {"session": session, "lines": [{"id": "latte", "quantity": 2}, {"id": "jasmine", "quantity": 1}]}
     order = await _ask(stage, "POST", "/demo/orders", 201, cart)
-    how = {"channel": "wechatpay", "method": "jsapi"}
-    started = await _ask(stage, "POST", f"/v1/orders/{order['id']}/payments", 201, how, session["token"])
+    how = {"channel": wallet.channel, "method": wallet.method}
+    started = await _ask(stage, "POST", f"/v1/orders/{order['id']}/payments", 201, how, session)
     sheet = started["client_params"]
-    if set(sheet) != _SHEET_FIELDS or not sheet["package"].startswith("prepay_id=") or sheet["signType"] != "RSA":
-        raise NotAsExpected(f"client_params are not what wx.requestPayment takes: {sorted(sheet)}")
-    # The pretend WeChat checks the merchant's signature over the sheet before it pays, as the real one does.
-    await _ask(stage, "POST", "/demo/phone/pay", 200, sheet)
-    paid = await _ask(stage, "GET", f"/v1/orders/{order['id']}?wait=25", 200, token=session["token"])
+    if set(sheet) != _SHEET_FIELDS[wallet.name]:
+        raise NotAsExpected(f"client_params are not what the phone's pay sheet takes: {sorted(sheet)}")
+    # A pretend WeChat checks the merchant's signature over the sheet before it pays, as the real one does.
+    await _ask(stage, "POST", f"/demo/phone/{wallet.name}/pay", 200, sheet)
+    paid = await _ask(stage, "GET", f"/v1/orders/{order['id']}?wait=25", 200, token=session)
     if paid["status"] != "paid":
         raise NotAsExpected(f"order {order['id']} is {paid['status']}, not paid")
-    return Paid(order["id"], session["token"])
+    return Paid(order["id"], session)
+
+
+async def _pay_at_the_counter(stage: Stage) -> Paid:
+    """The till scans the code that a buyer's phone shows."""
+    order = await _ask(stage, "POST", "/demo/orders", 201, {"lines": [{"id": "americano", "quantity": 1}]})
+    shown = await _ask(stage, "POST", "/demo/phone/alipay/code", 200, {"behaviour": "pay"})
+    scanned = {"auth_code": shown["auth_code"]}
+    collected = await _ask(stage, "POST", f"/demo/orders/{order['id']}/collect", 201, scanned)
+    if collected["attempt"]["state"] != "succeeded":
+        raise NotAsExpected(f"order {order['id']}: the payment by code is {collected['attempt']['state']}")
+    return Paid(order["id"])
 
 
 async def _give_a_part_back(stage: Stage, paid: Paid) -> dict[str, Any]:
@@ -126,25 +145,22 @@ async def _delivered_timeline(stage: Stage, order_id: str) -> dict[str, Any]:
     raise NotAsExpected(f"the webhook of order {order_id} was not delivered within {_PATIENCE_SECONDS:g} s")
 
 
-async def _settled_findings(stage: Stage) -> list[Finding]:
-    """Every invariant; again for a while if one fails, for an earlier run may have left a payment to the chase."""
+def _is_whole(timeline: Mapping[str, Any]) -> bool:
+    """Whether every step was taken. A till prepares nothing, and is answered before any notification could tell."""
+    needless = _NOT_AT_A_TILL if timeline["order"]["payments"][-1]["host"] == "counter" else frozenset()
+    return all(step["at"] or step["name"] in needless for step in timeline["steps"])
+
+
+async def _settled(stage: Stage) -> tuple[list[Finding], list[Clearing]]:
+    """Every invariant, and both books; again for a while if one fails, for an earlier run may have left a payment to
+    the chase."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while True:
-        findings = await reconcile.check_books(stage.db, clock.now())
-        findings.append(await reconcile.compare_with_gateway(stage.db, await _account(stage), await _book(stage)))
-        if not any(finding.wrong for finding in findings) or time.monotonic() > deadline:
-            return findings
+        findings, clearings = await reconcile.check_books(stage.db, clock.now()), await compare_books(stage)
+        wrong = any(finding.wrong for finding in (*findings, *(each.finding for each in clearings)))
+        if not wrong or time.monotonic() > deadline:
+            return findings, clearings
         await asyncio.sleep(0.5)
-
-
-async def _account(stage: Stage) -> Account:
-    accounts = await merchants.list_accounts(stage.db, stage.keys.merchant_id)
-    return next(account for account in accounts if account.account_id == stage.keys.account_id)
-
-
-async def _book(stage: Stage) -> GatewayBook:
-    """The sandbox's own money book."""
-    return gateway_book(await stage.sandbox.ask(stage.http, "GET", "/wechat/book"))
 
 
 async def _ask(
@@ -158,7 +174,8 @@ async def _ask(
 
 
 def _print_timeline(timeline: Mapping[str, Any]) -> None:
-    click.echo(f"\n{timeline['order_id']}\n")
+    payment = timeline["order"]["payments"][-1]
+    click.echo(f"\n{timeline['order_id']}  {payment['host']}: {payment['channel']} {payment['method']}\n")
     first = _moment(timeline["steps"][0]["at"])
     for step in timeline["steps"]:
         when = _when(step["at"], first) if step["at"] else "—".center(25)
@@ -193,6 +210,15 @@ def _print_findings(findings: Sequence[Finding]) -> None:
     for finding in findings:
         click.echo(f"  {'✗' if finding.wrong else '✓'}  {finding.number:2}  {finding.name}")
         for wrong in finding.wrong:
+            click.echo(f"         {wrong}")
+
+
+def _print_clearings(clearings: Sequence[Clearing]) -> None:
+    click.echo("\n两本账 Both books")
+    for each in clearings:
+        sums = f"{yuan(each.ours)} = {yuan(each.gateways)}"
+        click.echo(f"  {'✗' if each.finding.wrong else '✓'}  {each.channel:10} {each.account}  {sums}")
+        for wrong in each.finding.wrong:
             click.echo(f"         {wrong}")
 
 

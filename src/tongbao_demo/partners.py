@@ -38,6 +38,14 @@ async def _exchange(shop: Shop, method: str, url: str, body: object, headers: Ma
         return 502, {"code": "no_answer", "detail": f"{url} gave no answer: {type(error).__name__}"}
 
 
+async def fetch_picture(request: Request, path: str) -> Response:
+    """A picture of Tongbao's, handed on as it is; or its refusal."""
+    shop = shop_of(request)
+    headers = {"Authorization": f"Bearer {shop.api_key}"}
+    async with shop.http.get(shop.tongbao_url + path, headers=headers) as answer:
+        return Response(await answer.read(), answer.status, media_type=answer.content_type)
+
+
 async def body_of(request: Request) -> dict[str, Any]:
     """The JSON object that came; anything else is an empty one, which is refused with its reason where it matters."""
     try:
@@ -56,6 +64,11 @@ def shop_of(request: Request) -> Shop:
 def reply(status: int, content: object) -> Response:
     """A JSON answer."""
     return Response(orjson.dumps(content), status, media_type="application/json")
+
+
+def unknown_order() -> Response:
+    """The refusal of an order that is not in the shop's memory."""
+    return refuse(404, "order_unknown", "The shop has no such order in its memory.")
 
 
 def refuse(status: int, code: str, detail: str) -> Response:

@@ -20,11 +20,12 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
 
 from tongbao.app import configure_logging, create_app, database, server_config
+from tongbao.kit import clock
 from tongbao.kit.db import Db
 from tongbao.kit.errors import TongbaoError
 from tongbao.settings import Settings, SettingsError
-from tongbao_demo import once, ports, sandbox, shop
-from tongbao_demo.model import Shop
+from tongbao_demo import books, once, phone, ports, sandbox, shop
+from tongbao_demo.model import Shop, Weather
 from tongbao_demo.ports import Port
 from tongbao_demo.sandbox import Sandbox
 from tongbao_demo.seed import Keys, seed
@@ -74,8 +75,8 @@ class Choices:
     "--sandbox-base-port",
     default=8700,
     show_default=True,
-    type=click.IntRange(1, 65533),
-    help="First of the sandbox's three ports.",
+    type=click.IntRange(1, 65532),
+    help="First of the sandbox's four ports.",
 )
 @click.option(
     "--data",
@@ -84,7 +85,9 @@ class Choices:
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder for the database, the keys and the sandbox's state.",
 )
-@click.option("--once", is_flag=True, help="Pay and refund once without a browser, check every invariant, and exit.")
+@click.option(
+    "--once", is_flag=True, help="Pay on each phone and at the counter without a browser, refund, check, and exit."
+)
 def main(host: str, port: int, sandbox_base_port: int, data: Path, once: bool) -> None:
     """Run the server, the sandbox and a coffee shop on this machine until Ctrl-C."""
     choices = Choices(host, port, sandbox_base_port, data, once)
@@ -119,21 +122,46 @@ async def _run(choices: Choices) -> bool:
         database(settings) as url,
         _open(url) as db,
     ):
-        await gateways.ask(http, "PUT", "/faults", {})
-        credentials = (await gateways.ask(http, "GET", "/credentials"))["wechat"]
+        for path, dial in phone.dials(Weather()):
+            await gateways.ask(http, "PUT", path, dial)
+        # Who pays on a page on this machine has no other address than this machine's.
+        await gateways.ask(http, "PUT", "/wechat/merchants", {"h5_local_ip": True})
+        credentials = await gateways.ask(http, "GET", "/credentials")
         keys = await seed(db, settings.sealer(), credentials, choices.server_url, choices.data / "demo.json")
         app = create_app(settings, url=url, with_worker=True, is_stopping=stop.is_set)
-        counter = Shop(choices.server_url, gateways.url, keys.app_id, keys.api_key, keys.webhook_secret, http)
+        stage = once.Stage(http, db, gateways, choices.server_url, keys)
         app.add_route("/demo", _enter, include_in_schema=False)
-        app.mount("/demo", shop.create(counter))
+        app.mount("/demo", shop.create(_shop(stage)))
         async with _serving(app, settings) as server:
             if choices.once:
-                return await once.walk(once.Stage(http, db, gateways, choices.server_url, keys))
+                return await once.walk(stage)
             if not stop.is_set():
                 click.echo(_welcome(choices, gateways, keys))
             await _first_of(stop, server, gateways)
     click.echo("\n已全部停止 · Everything is stopped")
     return True
+
+
+def _shop(stage: once.Stage) -> Shop:
+    async def compare_books() -> list[dict[str, object]]:
+        return [books.shown(each) for each in await once.compare_books(stage)]
+
+    async def skip(seconds: float) -> float:
+        told = await stage.sandbox.ask(stage.http, "PUT", "/clock", {"advance_seconds": seconds})
+        clock.move(told["offset_seconds"])
+        return float(told["offset_seconds"])
+
+    keys = stage.keys
+    return Shop(
+        tongbao_url=stage.server_url,
+        sandbox_url=stage.sandbox.url,
+        apps=keys.apps,
+        api_key=keys.api_key,
+        webhook_secret=keys.webhook_secret,
+        http=stage.http,
+        compare_books=compare_books,
+        skip=skip,
+    )
 
 
 async def _enter(_: Request) -> Response:
@@ -208,8 +236,8 @@ def _welcome(choices: Choices, gateways: Sandbox, keys: Keys) -> str:
     ]
     names = [
         ("商户", "Merchant", keys.merchant_id),
-        ("小程序", "App", keys.app_id),
-        ("收款账户", "Account", keys.account_id),
+        *(("应用", f"App ({host})", app_id) for host, app_id in keys.apps.items()),
+        *(("账户", f"Account ({channel})", account_id) for channel, account_id in keys.accounts.items()),
         ("API 密钥", "API key", keys.api_key),
         ("回调密钥", "Webhook secret", keys.webhook_secret),
     ]
@@ -228,4 +256,4 @@ def _welcome(choices: Choices, gateways: Sandbox, keys: Keys) -> str:
 def _row(chinese: str, english: str, value: str) -> str:
     """A line in columns. A terminal gives a Chinese character two of them."""
     wide = sum(unicodedata.east_asian_width(character) == "W" for character in chinese)
-    return f"  {chinese}{' ' * (10 - len(chinese) - wide)}{english:<17}{value}"
+    return f"  {chinese}{' ' * (10 - len(chinese) - wide)}{english:<21}{value}"

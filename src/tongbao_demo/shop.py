@@ -1,7 +1,7 @@
 """A merchant's own small backend. It knows Tongbao only by its HTTP API, sets the prices, and keeps its orders itself.
 
-Here is its counter, where buyers order and ask for their money back. Its people's view of an order is in `backoffice`;
-what in real life is the buyer's WeChat, and the weather, in `phone`.
+Here is where orders and wishes for money back come in. How its counter collects is in `counter`, its people's view of
+an order in `backoffice`; what in real life is the buyer's WeChat or Alipay, and the weather, in `phone`.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from tongbao_demo import backoffice, phone, signature
-from tongbao_demo.model import MENU, Order, Shop
-from tongbao_demo.partners import ask_tongbao, refuse, reply, shop_of
+from tongbao_demo import backoffice, counter, phone, signature
+from tongbao_demo.model import MENU, OUR_REFERENCES, Order, Shop
+from tongbao_demo.partners import ask_tongbao, refuse, reply, shop_of, unknown_order
 from tongbao_demo.seed import SHOP_NAME
 
 STATIC = Path(__file__).parent / "static"
@@ -43,16 +43,18 @@ class Line(BaseModel):
 
 
 class Cart(BaseModel):
-    """What the page sends: no prices, and its session, which Tongbao says whose it is."""
+    """What the page sends: no prices, and its session, which Tongbao says whose it is; none where the shop's own people
+    order for whoever stands there."""
 
-    session: str = Field(repr=False)
+    session: str | None = Field(None, repr=False)
     lines: Annotated[list[Line], Field(min_length=1, max_length=len(MENU))]
 
 
 class Wish(BaseModel):
-    """What the buyer wants back: the price of one cup, the `number`-th of its drink; or all that is left."""
+    """What the buyer wants back: the price of one cup, the `number`-th of its drink; or all that is left. Who ordered
+    without a session asks the shop's people, and these ask without one."""
 
-    session: str = Field(repr=False)
+    session: str | None = Field(None, repr=False)
     drink: str | None = None
     number: Annotated[int, Field(strict=True, ge=1)] = 1
 
@@ -67,6 +69,7 @@ def create(shop: Shop) -> Starlette:
             Route("/orders", take_order, methods=["POST"]),
             Route("/orders/{order_id}/refunds", give_back, methods=["POST"]),
             Route("/webhooks", take_webhook, methods=["POST"]),
+            *counter.ROUTES,
             *backoffice.ROUTES,
             *phone.ROUTES,
             Mount("/sdk", _Fresh(directory=SDK)),
@@ -78,9 +81,9 @@ def create(shop: Shop) -> Starlette:
 
 
 async def show_menu(request: Request) -> Response:
-    """What there is, and the app id that the mini-program has in real life."""
-    drinks = [asdict(drink) for drink in MENU.values()]
-    return reply(200, {"shop": SHOP_NAME, "app_id": shop_of(request).app_id, "drinks": drinks})
+    """What there is, the app ids that the mini-programs have in real life, and how far our clock is ahead."""
+    shop, drinks = shop_of(request), [asdict(drink) for drink in MENU.values()]
+    return reply(200, {"shop": SHOP_NAME, "apps": shop.apps, "drinks": drinks, "ahead_seconds": shop.ahead_seconds})
 
 
 async def take_order(request: Request) -> Response:
@@ -90,11 +93,11 @@ async def take_order(request: Request) -> Response:
         drinks = [(MENU[line.id], line.quantity) for line in cart.lines]
     except (ValidationError, KeyError):
         return refuse(422, "cart_unreadable", "Choose one to twenty of what is on the menu.")
-    status, buyer = await ask_tongbao(request, "GET", "/v1/sessions/current", token=cart.session)
+    status, buyer = await _who(request, cart.session)
     if status != 200:
         return reply(status, buyer)
     draft = {
-        "reference": f"coffee-{time.strftime('%Y%m%d')}-{secrets.token_hex(4)}",
+        "reference": f"{OUR_REFERENCES}{time.strftime('%Y%m%d')}-{secrets.token_hex(4)}",
         "amount": sum(drink.price * quantity for drink, quantity in drinks),
         "subject": "、".join(f"{drink.name} ×{quantity}" for drink, quantity in drinks),
         "items": [
@@ -111,7 +114,7 @@ async def take_order(request: Request) -> Response:
 
 
 async def give_back(request: Request) -> Response:
-    """Ask Tongbao to send the price of a cup, or all that is left, back to the buyer whose order it is.
+    """Ask Tongbao to send the price of a cup, or all that is left, back to who paid the order, if it is theirs.
 
     Twice is harmless: what is given back makes the refund's reference, and the same reference is the same refund.
     """
@@ -121,11 +124,11 @@ async def give_back(request: Request) -> Response:
         wish = Wish.model_validate_json(await request.body())
     except ValidationError:
         return refuse(422, "wish_unreadable", "Say which cup, or none for all that is left.")
-    status, buyer = await ask_tongbao(request, "GET", "/v1/sessions/current", token=wish.session)
+    status, buyer = await _who(request, wish.session)
     if status != 200:
         return reply(status, buyer)
     if order is None or order.buyer_id != buyer["buyer_id"]:
-        return refuse(404, "order_unknown", "The shop has no such order of yours in its memory.")
+        return unknown_order()
     draft: dict[str, Any] = {"reason": "买家申请退款"}
     if wish.drink is None:
         draft["reference"] = _reference(order, "all")
@@ -136,6 +139,13 @@ async def give_back(request: Request) -> Response:
     else:
         return refuse(422, "cup_unknown", "There is no such cup in this order.")
     return reply(*await ask_tongbao(request, "POST", f"/v1/orders/{order_id}/refunds", draft))
+
+
+async def _who(request: Request, session: str | None) -> tuple[int, Any]:
+    """Whose session it is, by Tongbao's word; nobody's, where there is none."""
+    if session is None:
+        return 200, {"buyer_id": None}
+    return await ask_tongbao(request, "GET", "/v1/sessions/current", token=session)
 
 
 def _reference(order: Order, what: str) -> str:
@@ -149,7 +159,7 @@ def _reference(order: Order, what: str) -> str:
 async def take_webhook(request: Request) -> Response:
     """Believe a webhook only once its signature is verified over its very bytes. The same id again changes nothing."""
     shop, body = shop_of(request), await request.body()
-    if not signature.verify(shop.webhook_secret, request.headers, body, time.time()):
+    if not signature.verify(shop.webhook_secret, request.headers, body, time.time() + shop.ahead_seconds):
         return refuse(400, "signature_wrong", "This is not signed with our secret.")
     event = orjson.loads(body)
     told = event["data"]["order"]

@@ -54,6 +54,10 @@ class Book:
         lines = [_shown(line) for line in self._lines[mchid]]
         return {"mchid": mchid, "currency": "CNY", "balance": self._balance(mchid), "lines": lines}
 
+    def statements(self) -> list[dict[str, object]]:
+        """Every merchant's statement."""
+        return [self.statement(mchid) for mchid in tuple(self._lines)]
+
     def _balance(self, mchid: str) -> int:
         lines = self._lines[mchid]
         return lines[-1].balance if lines else 0

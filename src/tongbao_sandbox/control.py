@@ -31,6 +31,7 @@ class Control:
         self._gateways = gateways
         self._commands: dict[str, Command] = {
             "GET /credentials": self._credentials,
+            "GET /books": self._books,
             "GET /faults": self._read_faults,
             "PUT /faults": self._set_faults,
             "GET /clock": self._read_clock,
@@ -70,6 +71,11 @@ class Control:
     async def _credentials(self, wish: Mapping[str, Any]) -> object:
         """Every gateway's test merchant: enough to configure any SDK."""
         return {name: gateway.credentials() for name, gateway in self._gateways.items()}
+
+    async def _books(self, wish: Mapping[str, Any]) -> object:
+        """Every gateway's book of every merchant: what to compare a ledger with."""
+        books = [{"gateway": name, **book} for name, gateway in self._gateways.items() for book in gateway.books()]
+        return {"books": books}
 
     async def _read_faults(self, wish: Mapping[str, Any]) -> object:
         """How often each gateway misbehaves, and how."""

@@ -82,6 +82,10 @@ class Gateway(Protocol):
         """Forget orders and deliveries, keep credentials."""
         ...
 
+    def books(self) -> list[dict[str, object]]:
+        """What its own book says of each merchant (`Book.statements`)."""
+        ...
+
     def snapshot(self) -> dict[str, object]:
         """All state, as JSON can hold it."""
         ...

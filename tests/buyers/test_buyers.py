@@ -193,3 +193,10 @@ async def test_a_union_subject_learned_later_is_kept(shop: Shop) -> None:
     await shop.log_in("code-3")
     [row] = await shop.db.fetch("SELECT * FROM buyer_identities WHERE merchant_id = $1", shop.merchant_id)
     assert row["union_subject"] == "o6_bmasdasdsad6_2sgVt7hMZOPfL"
+
+
+async def test_a_log_in_of_nobody_makes_no_buyer(shop: Shop) -> None:
+    shop.gateway.login_answer["openid"] = ""
+    refused = await refusal(shop.log_in("code-1"))
+    assert (refused.code, refused.values["fresh_code"]) == ("host_unavailable", True)
+    assert await shop.db.fetch("SELECT FROM buyers WHERE merchant_id = $1", shop.merchant_id) == []

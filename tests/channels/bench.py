@@ -4,25 +4,50 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 
 import aiohttp
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from tongbao import channels
-from tongbao.channels import Answer, Channel, Charge, Destination, PlatformKey, Redirection, RefundOrder, RefundState
+from tongbao.channels import (
+    Answer,
+    Channel,
+    Charge,
+    Destination,
+    Instalments,
+    Means,
+    Method,
+    Option,
+    PaymentState,
+    Redirection,
+    RefundOrder,
+    RefundState,
+)
 from tongbao.kit.errors import ChannelError, Rejected, Untrusted
 
 # An impatient channel, and a sandbox that holds an answer back for longer than that.
 PATIENCE_SECONDS = 1.5
 HELD_BACK_SECONDS = 4.0
 # A refund of which nobody says how it ends is still on its way when a test is over.
-SLOW_REFUNDS = {"seconds": 30 * 24 * 3600.0}
+SLOW_REFUNDS = {"seconds": 30 * 24 * 3600.0, "slow": 1.0}
+# After so long a refused notice has come again.
+RETRY_SECONDS = 300
+# One of those that stand for any public address in documents.
+PAYER_IP = "203.0.113.7"
+RETURN_URL = "https://shop.example/paid?order=7"
+WISHES: Mapping[Option, Mapping[str, Any]] = {
+    Option.RETURN_URL: {"return_url": RETURN_URL},
+    Option.INSTALMENTS: {"instalments": Instalments(6, seller_pays_fee=True)},
+    Option.ONLY: {"only": frozenset({Means.BALANCE})},
+    Option.WITHOUT: {"without": frozenset({Means.BALANCE})},
+}
 _NOTICE_SECONDS = 10.0
 _numbers = itertools.count(1)
 
@@ -35,6 +60,14 @@ class Arrived:
     body: bytes
 
 
+@dataclass(frozen=True)
+class Offer:
+    """A charge that is prepared, and what the buyer's side was given to pay it."""
+
+    charge: Charge
+    params: Mapping[str, str]
+
+
 def refusal(channel: Channel, notice: Arrived) -> ChannelError | None:
     """Why a notice is not taken, or None where it is."""
     try:
@@ -44,14 +77,44 @@ def refusal(channel: Channel, notice: Arrived) -> ChannelError | None:
     return None
 
 
+def spoiled(body: bytes, step: int = 1) -> Iterator[tuple[bytes, bytes]]:
+    """The body with one bit of one byte changed, each `step`-th in its turn; and the place as it is then."""
+    for at in range(0, len(body), step):
+        changed = body[:at] + bytes([body[at] ^ 1]) + body[at + 1 :]
+        yield changed[max(0, at - 20) : at + 20], changed
+
+
 @dataclass
 class Bench:
     """One gateway of the sandbox, one merchant account there, and our door. Subclasses know the gateway's own words."""
 
     channel_name: ClassVar[str]
     gateway: ClassVar[str]
-    method: ClassVar[str]
-    signed_headers: ClassVar[tuple[str, ...]]
+    methods: ClassVar[Mapping[str, Method]]
+    client_params: ClassVar[Mapping[str, set[str]]]
+    """Every method, with the names of what its pay function takes."""
+    merchant_settings: ClassVar[tuple[str, ...]]
+    """What an account's settings have of the sandbox's credentials, under the same names."""
+    gateway_keys: ClassVar[tuple[str, ...]]
+    """Those by which the gateway is believed."""
+    option_words: ClassVar[Mapping[Option, Mapping[str, Any]]]
+    """How `WISHES` look in a request."""
+    unknown_states: ClassVar[Mapping[str, str]]
+    """A state that nobody knows, as fields of a notification."""
+    strangers: ClassVar[Mapping[str, str]]
+    """Another app and another merchant, as fields of a notification."""
+    untold: ClassVar[frozenset[str]] = frozenset()
+    """Methods of which no notification comes when the buyer has paid."""
+    signed_headers: ClassVar[tuple[str, ...]] = ()
+    refund_refusals: ClassVar[Mapping[str, bool]]
+    """Codes by which refunds can be refused, for want of money first, and whether that is only for now."""
+    refund_ends: ClassVar[tuple[RefundState, ...]] = tuple(RefundState)[1:]
+    """The ends of a refund of which the gateway speaks."""
+    speaks_of_refunds_under_way: ClassVar[bool] = True
+    """Whether a refund on its way can be told from one that the gateway never heard of."""
+    redirects_refunds: ClassVar[bool] = True
+    speaks_plainly: ClassVar[bool] = True
+    """Whether `said` can read what is asked: not if it is encrypted."""
 
     control_url: str
     transport: aiohttp.ClientSession
@@ -61,21 +124,40 @@ class Bench:
     arrived: asyncio.Queue[Arrived] = field(default_factory=asyncio.Queue)
     answer: Answer = field(default_factory=lambda: Answer(204, b""))
 
-    def settings(self, credentials: Mapping[str, Any]) -> dict[str, Any]:
-        """The channel's settings for a test merchant of the sandbox."""
-        raise NotImplementedError
-
-    def settings_with_fetched(self, keys: Iterable[PlatformKey]) -> dict[str, Any]:
-        """The settings of our merchant with no platform key but these."""
-        raise NotImplementedError
-
     @property
     def app_id(self) -> str:
+        """The app under which the buyer has its name."""
         raise NotImplementedError
 
     @property
-    def payer(self) -> str | None:
+    def payer(self) -> str:
         raise NotImplementedError
+
+    def who(self) -> Mapping[str, str]:
+        """Our merchant, in the words of the control API."""
+        raise NotImplementedError
+
+    def tap(self, params: Mapping[str, str]) -> Mapping[str, str]:
+        """What the buyer was given, in the words of the control API."""
+        return params
+
+    def said(self, params: Mapping[str, str], body: bytes) -> Mapping[str, Any]:
+        """All that a charge asked for: in the request's body, or in what the buyer was given."""
+        raise NotImplementedError
+
+    async def finish_refund(self, refund_id: str, state: RefundState) -> None:
+        """Let a refund end in this state, now."""
+        raise NotImplementedError
+
+    def settings(self, credentials: Mapping[str, Any]) -> dict[str, Any]:
+        """The channel's settings for a test merchant of the sandbox."""
+        return {name: credentials[name] for name in self.merchant_settings}
+
+    def secrets(self) -> set[str]:
+        """What must stand in no log: each of our secret settings, and each line of a key."""
+        held = [self.settings(self.credentials).get(name) for name in channels.secret_fields(self.channel_name)]
+        lines = {line for secret in held if secret for line in str(secret).splitlines()}
+        return {line for line in lines if line and not line.startswith("-----")}
 
     def now(self) -> datetime:
         return datetime.now(UTC) + self.clock_offset
@@ -86,18 +168,21 @@ class Bench:
         skew = timedelta(seconds=skew_seconds)
         return channels.open_channel(self.channel_name, settings, self.transport, lambda: self.now() + skew)
 
-    def charge(self, **changes: Any) -> Charge:
-        """A fresh charge that the gateway accepts."""
+    def charge(self, method: Method, **changes: Any) -> Charge:
+        """A fresh charge that the gateway accepts, with nothing that its method can do without."""
+        payer_app_id = self.app_id if method.needs_payer else None
         charge: dict[str, Any] = {
             "attempt_id": f"att{next(_numbers):026d}",
-            "method": self.method,
+            "method": method.name,
             "amount": 100,
             "currency": "CNY",
             "subject": "拿铁 (large)",
             "expires_at": self.now() + timedelta(minutes=30),
             "notify_url": self.door_url,
-            "app_id": self.app_id,
-            "payer": self.payer,
+            "app_id": self.channel().app_for(payer_app_id),
+            "payer": self.payer if method.needs_payer else None,
+            "payer_app_id": payer_app_id,
+            "payer_ip": PAYER_IP if method.needs_payer_ip else None,
         }
         return Charge(**charge | changes)
 
@@ -115,35 +200,73 @@ class Bench:
         return RefundOrder(**order | changes)
 
     def buyers_card(self, refund_id: str, gateway_refund_id: str) -> Redirection:
-        """A card of the buyer's to which the gateway sends an abnormal refund."""
-        raise NotImplementedError
+        """A card of the buyer's to which an abnormal refund could be sent."""
+        card = "ICBC_DEBIT", "6222020200112233445", "张三"
+        return Redirection(refund_id, gateway_refund_id, Destination.BUYER_CARD, *card)
 
-    async def finish_refund(self, refund_id: str, state: RefundState) -> None:
-        """Let a refund end in this state, now."""
-        raise NotImplementedError
+    async def offer(self, charge: Charge, channel: Channel | None = None) -> Offer:
+        """A charge, prepared."""
+        channel = channel or self.channel()
+        return Offer(charge, channel.client_params(charge, await channel.prepare(charge)))
 
-    async def run_short(self, is_short: bool) -> None:
-        """From now on our merchant's money does, or does not, suffice for refunds."""
-        raise NotImplementedError
+    async def pay(self, offer: Offer, how: str = "pay") -> int:
+        """The pretend buyer pays with what they were given. The HTTP status tells whether the gateway let them."""
+        return await self.tell("POST", f"/{self.gateway}/buyer/{how}", self.tap(offer.params))
 
-    async def pay(self, attempt_id: str, how: str = "pay") -> int:
-        """The pretend buyer pays. The HTTP status tells whether the gateway let them."""
-        return await self.tell("POST", f"/{self.gateway}/buyer/{how}", {"out_trade_no": attempt_id})
+    async def come(self, offer: Offer) -> None:
+        """The buyer gets as far as the gateway, and only looks."""
+        assert await self.pay(offer, "abandon") == 200
 
-    async def paid(self, **changes: Any) -> Charge:
-        """A charge that is prepared and paid."""
-        charge = self.charge(**changes)
-        await self.channel().prepare(charge)
-        assert await self.pay(charge.attempt_id) == 200
+    async def waiting(self, method: Method, **changes: Any) -> Charge:
+        """A charge of which the gateway knows, and that is not paid."""
+        charge = self.charge(method, **changes)
+        if method.scans_buyer:
+            fact = await self.channel().collect(charge, await self.code("password"))
+            assert fact.state is PaymentState.PENDING
+            return charge
+        offer = await self.offer(charge)
+        if method.is_late:
+            await self.come(offer)
         return charge
+
+    async def paid(self, method: Method, **changes: Any) -> Charge:
+        """A charge that is paid."""
+        charge = self.charge(method, **changes)
+        if method.scans_buyer:
+            fact = await self.channel().collect(charge, await self.code("pay"))
+            assert fact.state is PaymentState.SUCCEEDED
+            return charge
+        assert await self.pay(await self.offer(charge)) == 200
+        return charge
+
+    async def code(self, behaviour: str) -> str:
+        """A fresh payment code of the buyer's, who will `pay`, be asked for the `password`, never look at the phone
+        (`timeout`) or have no money (`fail`)."""
+        code = await self.ask("POST", f"/{self.gateway}/buyer/code", {**self.who(), "behaviour": behaviour})
+        return str(code["auth_code"])
+
+    async def enter_password(self, charge: Charge, *, right: bool = True) -> int:
+        """The buyer answers the phone, which asked for the password."""
+        answer = {"out_trade_no": charge.attempt_id, "right": right}
+        return await self.tell("POST", f"/{self.gateway}/buyer/password", answer)
+
+    async def craft(self, number: Mapping[str, str], changes: Mapping[str, str]) -> None:
+        """The gateway sends, rightly signed, a notification of what it says is so."""
+        wish = {**number, "changes": changes, "url": self.door_url}
+        assert await self.tell("POST", f"/{self.gateway}/notify", wish) == 200
 
     async def notice(self) -> Arrived:
         """The next notification at our door."""
         async with asyncio.timeout(_NOTICE_SECONDS):
             return await self.arrived.get()
 
-    async def set_faults(self, **dial: dict[str, float]) -> None:
+    async def set_faults(self, **dial: Mapping[str, float]) -> None:
         assert await self.tell("PUT", "/faults", {self.gateway: dial}) == 200
+
+    async def treat(self, **terms: object) -> dict[str, Any]:
+        """From now on the gateway treats our merchant so. Answers its credentials."""
+        answer: dict[str, Any] = await self.ask("PUT", f"/{self.gateway}/merchants", {**self.who(), **terms})
+        return answer
 
     async def move_gateway_clock(self, seconds: float) -> None:
         assert await self.tell("PUT", "/clock", {"offset_seconds": seconds}) == 200
@@ -154,7 +277,7 @@ class Bench:
 
     async def balance(self) -> int:
         """What the gateway's own money book says it holds for our merchant."""
-        book = await self.ask("GET", f"/{self.gateway}/book")
+        book = await self.ask("GET", f"/{self.gateway}/book?{urlencode(self.who())}")
         assert isinstance(book["balance"], int)
         return book["balance"]
 
@@ -162,6 +285,10 @@ class Bench:
         """The credentials of a second test merchant."""
         merchant: dict[str, Any] = await self.ask("POST", f"/{self.gateway}/merchants", wishes)
         return merchant
+
+    async def another_channel(self) -> Channel:
+        """The channel of a second test merchant."""
+        return self.channel(**self.settings(await self.another_merchant()))
 
     async def tell(self, method: str, path: str, body: object = None) -> int:
         async with self.transport.request(method, self.control_url + path, json=body) as response:
@@ -173,55 +300,6 @@ class Bench:
             return await response.json()
 
 
-class WeChatBench(Bench):
-    """WeChat Pay in the sandbox."""
-
-    channel_name = "wechatpay"
-    gateway = "wechat"
-    method = "jsapi"
-    signed_headers = ("wechatpay-timestamp", "wechatpay-nonce", "wechatpay-serial", "wechatpay-signature")
-
-    def settings(self, credentials: Mapping[str, Any]) -> dict[str, Any]:
-        same = ("mchid", "merchant_serial", "merchant_private_key_pem", "apiv3_key", "base_url")
-        keys = ("platform_public_key_id", "platform_public_key_pem")
-        certificate = {
-            "serial": credentials["platform_serial"],
-            "certificate_pem": credentials["platform_certificate_pem"],
-        }
-        return {name: credentials[name] for name in same + keys} | {"platform_certificates": [certificate]}
-
-    def settings_with_fetched(self, keys: Iterable[PlatformKey]) -> dict[str, Any]:
-        certificates = [{"serial": key.serial, "certificate_pem": key.certificate_pem} for key in keys]
-        nothing = {"platform_public_key_id": None, "platform_public_key_pem": None}
-        return self.settings(self.credentials) | nothing | {"platform_certificates": certificates}
-
-    @property
-    def app_id(self) -> str:
-        return str(self.credentials["appid"])
-
-    @property
-    def payer(self) -> str:
-        return str(self.credentials["openid"])
-
-    def buyers_card(self, refund_id: str, gateway_refund_id: str) -> Redirection:
-        return Redirection(
-            refund_id, gateway_refund_id, Destination.BUYER_CARD, "ICBC_DEBIT", "6222020200112233445", "张三"
-        )
-
-    async def finish_refund(self, refund_id: str, state: RefundState) -> None:
-        words = {
-            RefundState.SUCCEEDED: "SUCCESS",
-            RefundState.ABNORMAL: "ABNORMAL",
-            RefundState.CLOSED: "CLOSED",
-        }
-        end = {"out_refund_no": refund_id, "status": words[state]}
-        assert await self.tell("POST", "/wechat/refunds/finish", end) == 200
-
-    async def run_short(self, is_short: bool) -> None:
-        wish = {"mchid": self.credentials["mchid"], "refund_refusal": "NOT_ENOUGH" if is_short else None}
-        assert await self.tell("PUT", "/wechat/merchants", wish) == 200
-
-
 @asynccontextmanager
 async def open_bench(kind: type[Bench], control_url: str) -> AsyncIterator[Bench]:
     """A bench over a freshly reset sandbox, with its door open."""
@@ -229,6 +307,7 @@ async def open_bench(kind: type[Bench], control_url: str) -> AsyncIterator[Bench
         bench = kind(control_url, transport, {})
         await bench.ask("POST", "/reset")
         bench.credentials = (await bench.ask("GET", "/credentials"))[kind.gateway]
+        bench.answer = bench.channel().acknowledge(True)
 
         async def door(request: web.Request) -> web.Response:
             headers = {name.lower(): value for name, value in request.headers.items()}

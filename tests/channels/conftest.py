@@ -11,6 +11,9 @@ from tests.channels.sandbox_process import sandbox_process
 from tests.channels.scripted_gateway import ScriptedGateway, scripted_gateway
 from tongbao.channels import Channel
 
+# Claims fail with as many words as any other test.
+pytest.register_assert_rewrite("tests.channels.suites")
+
 
 @pytest_asyncio.fixture
 async def transport() -> AsyncIterator[aiohttp.ClientSession]:

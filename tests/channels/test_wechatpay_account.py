@@ -31,6 +31,9 @@ BAD = [
     ("merchant_private_key_pem", pem(rsa.generate_private_key(65537, 1024))),
     ("apiv3_key", vectors.APIV3_KEY[:-1]),
     ("apiv3_key", "密" * 32),
+    ("app_id", ""),
+    ("app_id", 1230000109),
+    ("app_id", "gh_2f14c1d0f1a3"),
     ("base_url", "pay.example.com"),
     ("base_url", "https://proxy.example.com/wechat"),
     ("platform_public_key_id", None),
@@ -79,6 +82,11 @@ def test_a_private_key_whose_numbers_do_not_belong_together_is_refused_when_it_i
     assert refusal.value.values["field"] == "merchant_private_key_pem"
 
 
+def test_the_account_may_name_an_app_for_buyers_who_are_in_none() -> None:
+    assert read_account(vectors.settings(app_id="wxd678efh567hg6787"), check_private_key=False).app_id
+    assert read_account(vectors.settings(app_id=None), check_private_key=False).app_id is None
+
+
 def test_no_secret_shows_in_an_account_written_out() -> None:
     account = read_account(vectors.settings(), check_private_key=False)
     assert vectors.MERCHANT_NUMBER in repr(account)
@@ -91,7 +99,7 @@ def test_the_secret_fields_are_declared() -> None:
 
 
 def test_an_unknown_channel_is_refused() -> None:
-    assert channels.channel_names() == ("wechatpay",)
+    assert "wechatpay" in channels.channel_names()
     for ask in (channels.secret_fields, lambda name: channels.validate_account(name, {})):
         with pytest.raises(Refusal) as refusal:
             ask("cowries")

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import aiohttp
@@ -194,11 +193,3 @@ def test_answers_to_notices_are_theirs_byte_for_byte(channel: Channel) -> None:
     assert yes.body == '{"code":"SUCCESS","message":"成功"}'.encode()
     assert (no.status, json.loads(no.body)) == (400, {"code": "FAIL", "message": "signature_wrong"})
     assert len(json.loads(channel.acknowledge(False, "x" * 999).body)["message"]) <= 64
-
-
-async def test_a_charge_they_can_never_collect_is_rejected_without_a_request(
-    channel: Channel, gateway: ScriptedGateway
-) -> None:
-    error = await failure(channel.prepare(replace(CHARGE, currency="USD")))
-    assert (type(error), error.code) == (Rejected, "unsupported_currency")
-    assert gateway.asked == []

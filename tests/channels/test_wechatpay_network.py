@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
@@ -20,10 +21,12 @@ Verb = Callable[[Channel], Awaitable[object]]
 
 VERBS: dict[str, Verb] = {
     "prepare": lambda channel: channel.prepare(CHARGE),
+    "collect": lambda channel: channel.collect(replace(CHARGE, method="code"), "134567890123456789"),
+    "reverse": lambda channel: channel.reverse(CHARGE.attempt_id, CHARGE.app_id),
     "query": lambda channel: channel.query(CHARGE.attempt_id),
     "close": lambda channel: channel.close(CHARGE.attempt_id),
     "refund": lambda channel: channel.refund(vectors.REFUND_ORDER),
-    "query_refund": lambda channel: channel.query_refund(vectors.REFUND_ORDER.refund_id),
+    "query_refund": lambda channel: channel.query_refund(vectors.REFUND_ORDER.refund_id, CHARGE.attempt_id),
     "redirect_refund": lambda channel: channel.redirect_refund(vectors.TO_THE_BUYERS_CARD),
     "fetch_platform_keys": lambda channel: channel.fetch_platform_keys(),
 }

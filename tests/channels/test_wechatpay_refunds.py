@@ -40,7 +40,11 @@ def answer(gateway: ScriptedGateway, **changes: Any) -> None:
 
 
 def asked_in_every_way(channel: Channel) -> list[Awaitable[RefundFact]]:
-    return [channel.refund(REFUND_ORDER), channel.query_refund(REFUND_ID), channel.redirect_refund(TO_THE_BUYERS_CARD)]
+    return [
+        channel.refund(REFUND_ORDER),
+        channel.query_refund(REFUND_ID, REFUND_ORDER.attempt_id),
+        channel.redirect_refund(TO_THE_BUYERS_CARD),
+    ]
 
 
 async def test_a_refund_is_one_signed_request_with_exactly_these_fields(
@@ -65,9 +69,9 @@ async def test_a_query_asks_by_our_number_which_stays_inside_its_path_segment(
     channel: Channel, gateway: ScriptedGateway
 ) -> None:
     answer(gateway)
-    assert await channel.query_refund(REFUND_ID) == FACT
+    assert await channel.query_refund(REFUND_ID, REFUND_ORDER.attempt_id) == FACT
     answer(gateway, out_refund_no="a/b?c|d")
-    await channel.query_refund("a/b?c|d")
+    await channel.query_refund("a/b?c|d", REFUND_ORDER.attempt_id)
     paths = [request.raw_path.removeprefix("/v3/refund/domestic/refunds/") for request, _ in gateway.asked]
     assert paths == [REFUND_ID, "a%2Fb%3Fc%7Cd"]
 
@@ -238,7 +242,7 @@ async def test_a_notice_says_what_a_query_says_but_for_the_currency_and_whom_it_
     body = vectors.refund_notification()
     notice = channel.parse_notify(vectors.signed(body), body)
     answer(gateway)
-    asked = await channel.query_refund(REFUND_ID)
+    asked = await channel.query_refund(REFUND_ID, REFUND_ORDER.attempt_id)
     assert notice.kind == "REFUND.SUCCESS"
     assert notice.fact == replace(asked, merchant_number=vectors.MERCHANT_NUMBER, currency=None)
 

@@ -53,6 +53,7 @@ def test_every_kind_of_case_has_words_and_all_but_a_surplus_a_place_and_a_step()
 
 def test_every_verdict_on_a_notice_has_words() -> None:
     refused = "signature_missing signature_probe timestamp_stale serial_unknown signature_wrong decryption_failed"
+    refused += " wrong_account"
     refunds_states = (state for state in refunds.RefundState if state != "requested")
     verdicts = {*payments.Verdict, *(f"refund_{state}" for state in refunds_states), *refused.split()}
     assert verdicts | {"malformed", "mismatched", "unknown_refund", "not_about_payments"} == set(words.VERDICTS)

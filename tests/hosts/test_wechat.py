@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.channels.scripted_gateway import failure, scripted_gateway
 from tongbao import hosts
 from tongbao.hosts import Identity
-from tongbao.hosts.wechat import host as wechat
+from tongbao.hosts.wechat import api as wechat
 from tongbao.kit.errors import ChannelError, Refusal, Rejected, Unavailable, Uncertain
 
 SECRET = "0123456789abcdef0123456789abcdef"
@@ -24,7 +24,7 @@ SESSION = {"openid": "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o", "session_key": "tiihtNczf5v
 
 
 def read(fields: dict[str, Any], status: int = 200) -> Identity:
-    return wechat.read_session(status, json.dumps(fields).encode())
+    return wechat.read_identity(wechat.read_answer(status, json.dumps(fields).encode()))
 
 
 def everything_it_says(error: BaseException) -> str:
@@ -80,7 +80,13 @@ def test_every_errcode_is_sorted_by_what_to_do_next(errcode: int, kind: type[Cha
 @given(st.binary(max_size=40) | st.sampled_from([b"{}", b'{"errcode":"0"}', b'{"errcode":[]}', b'{"openid":5}']))
 def test_an_answer_in_no_known_shape_is_uncertain(answer: bytes) -> None:
     with pytest.raises(Uncertain, match="malformed"):
-        wechat.read_session(200, answer)
+        wechat.read_identity(wechat.read_answer(200, answer))
+
+
+@pytest.mark.parametrize("nobody", ["", " "])
+def test_a_log_in_of_nobody_is_none(nobody: str) -> None:
+    with pytest.raises(Uncertain, match="no_subject"):
+        read(SESSION | {"openid": nobody})
 
 
 def test_a_log_in_counts_only_with_status_200() -> None:
@@ -151,9 +157,10 @@ async def test_a_question_that_waited_in_vain_for_a_connection_is_unavailable_an
     assert SECRET not in everything_it_says(error)
 
 
-def test_neither_secret_nor_session_key_shows_when_written_out() -> None:
+def test_neither_secret_nor_person_shows_when_written_out() -> None:
     assert SECRET not in repr(wechat.read_app(APP))
-    assert SESSION["session_key"] not in repr(read(SESSION))
+    shown = repr(read(SESSION | {"unionid": "o6_bmasdasdsad6_2sgVt7hMZOPfL"}))
+    assert not any(secret in shown for secret in (*SESSION.values(), "o6_bmasdasdsad6_2sgVt7hMZOPfL"))
 
 
 @pytest.mark.parametrize(
@@ -174,8 +181,8 @@ def test_a_bad_setting_is_refused_by_name_with_a_cure(field: str, value: object)
 
 
 def test_hosts_are_known_by_name_and_declare_their_secrets() -> None:
-    assert hosts.host_names() == ("wechat",)
-    assert hosts.secret_fields("wechat") == {"app_secret"}
+    assert set(hosts.host_names()) >= {"wechat", "wechat_web"}
+    assert hosts.secret_fields("wechat") == hosts.secret_fields("wechat_web") == {"app_secret"}
     with pytest.raises(Refusal) as refusal:
         hosts.validate_app("browser", {})
     assert (refusal.value.code, refusal.value.values) == ("unknown_host", {"host": "browser"})

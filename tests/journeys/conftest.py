@@ -42,9 +42,9 @@ class Demo:
         """The server's address."""
         return f"http://127.0.0.1:{self.port}"
 
-    def keys(self) -> dict[str, str]:
+    def keys(self) -> dict[str, Any]:
         """What the demo keeps of its merchant."""
-        kept: dict[str, str] = json.loads((self.folder / "demo.json").read_text())
+        kept: dict[str, Any] = json.loads((self.folder / "demo.json").read_text())
         return kept
 
     def command(self, *options: str) -> list[str]:

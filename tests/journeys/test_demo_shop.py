@@ -5,33 +5,23 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
 
 from tests.journeys.conftest import Demo
-
-
-def _tap(page: Page, name: str) -> None:
-    page.get_by_role("button", name=name, exact=True).click()
+from tests.journeys.demo_page import attempts, order_on_phone, refunds, step, tap, weather
 
 
 def _order_coffee(page: Page) -> str:
-    """Log in, choose two lattes, check out; returns the order's id."""
-    _tap(page, "微信登录")
-    page.get_by_role("button", name="+ 拿铁", exact=True).dblclick()
-    with page.expect_response("**/demo/orders") as answered:
-        _tap(page, "去结算")
-    order: dict[str, Any] = answered.value.json()
+    """Log in on the WeChat phone, choose two lattes, check out; returns the order's id."""
+    order_id = order_on_phone(page, "微信")
     expect(page.locator(".order")).to_contain_text("¥36.00")
-    return str(order["id"])
+    return order_id
 
 
 def _pay(page: Page) -> None:
-    _tap(page, "微信支付")
-    _tap(page, "支付")
+    tap(page, "微信支付")
+    tap(page, "支付")
 
 
 def _paid_coffee(page: Page) -> str:
@@ -42,21 +32,8 @@ def _paid_coffee(page: Page) -> str:
     return order_id
 
 
-@contextmanager
-def _weather(page: Page, name: str) -> Iterator[None]:
-    """Something goes wrong for a while."""
-    switch = page.get_by_label(name)
-    with page.expect_response("**/demo/weather"):
-        switch.check()
-    try:
-        yield
-    finally:
-        with page.expect_response("**/demo/weather"):
-            switch.uncheck()
-
-
 def _ask_back(page: Page, what: str) -> None:
-    _tap(page, "申请退款")
+    tap(page, "申请退款")
     page.locator(".sheet__choice", has_text=what).click()
 
 
@@ -65,93 +42,79 @@ def _reached(page: Page) -> Locator:
     return page.locator(".refund__reached").last
 
 
-def _refunds(demo: Demo, order_id: str) -> list[tuple[str, str, int]]:
-    _, refunds = demo.ask("GET", f"/v1/orders/{order_id}/refunds")
-    return [(refund["origin"], refund["state"], refund["amount"]) for refund in refunds]
-
-
-def _step(page: Page, number: int) -> Locator:
-    return page.locator(".step").filter(has=page.locator(".step__dot", has_text=re.compile(rf"^{number}$")))
-
-
-def _attempts(demo: Demo, order_id: str) -> list[str]:
-    _, order = demo.ask("GET", f"/v1/orders/{order_id}")
-    return [attempt["state"] for attempt in order["payments"]]
-
-
 def test_a_buyer_pays_and_the_page_shows_all_that_followed(page: Page, demo: Demo) -> None:
     order_id = _order_coffee(page)
-    _tap(page, "微信支付")
+    tap(page, "微信支付")
     expect(page.get_by_role("dialog")).to_contain_text("¥36.00")
-    _tap(page, "支付")
+    tap(page, "支付")
     expect(page.get_by_role("heading", name="支付成功")).to_be_visible()
     expect(page.get_by_text("商户已收到通知，正在制作")).to_be_visible()
     for number in range(1, 13):
-        expect(_step(page, number)).to_have_class("step step_done")
-        expect(_step(page, number).locator("time")).to_have_text(re.compile(r"^\+\d+\.\d{3} s$"))
+        expect(step(page, number)).to_have_class("step step_done")
+        expect(step(page, number).locator("time")).to_have_text(re.compile(r"^\+\d+\.\d{3} s$"))
     expect(page.locator(".posting")).to_contain_text(["merchant"])
     expect(page.locator(".webhook")).to_contain_text("order.paid✓ 签名已验证")
     expect(page.locator(".webhook pre")).to_contain_text(order_id)
-    assert _attempts(demo, order_id) == ["succeeded"]
-    _tap(page, "再来一单")
+    assert attempts(demo, order_id) == ["succeeded"]
+    tap(page, "再来一单")
     expect(page.get_by_role("button", name="去结算")).to_be_disabled()
 
 
 def test_a_buyer_who_cancels_pays_again(page: Page, demo: Demo) -> None:
     order_id = _order_coffee(page)
-    _tap(page, "微信支付")
-    _tap(page, "取消")
+    tap(page, "微信支付")
+    tap(page, "取消")
     expect(page.get_by_role("heading", name="已取消支付")).to_be_visible()
-    assert _attempts(demo, order_id) == ["pending"]
-    _tap(page, "再次支付")
-    _tap(page, "支付")
+    assert attempts(demo, order_id) == ["pending"]
+    tap(page, "再次支付")
+    tap(page, "支付")
     expect(page.get_by_role("heading", name="支付成功")).to_be_visible()
-    assert _attempts(demo, order_id) == ["succeeded"]
+    assert attempts(demo, order_id) == ["succeeded"]
 
 
 def test_a_buyer_without_money_is_told_so_and_pays_again(page: Page, demo: Demo) -> None:
     order_id = _order_coffee(page)
-    _tap(page, "微信支付")
-    _tap(page, "余额不足")
+    tap(page, "微信支付")
+    tap(page, "余额不足")
     expect(page.get_by_role("heading", name="支付失败")).to_be_visible()
     expect(page.locator(".weui-msg")).to_contain_text("余额不足")
-    _tap(page, "再次支付")
-    _tap(page, "支付")
+    tap(page, "再次支付")
+    tap(page, "支付")
     expect(page.get_by_role("heading", name="支付成功")).to_be_visible()
-    assert _attempts(demo, order_id) == ["succeeded"]
+    assert attempts(demo, order_id) == ["succeeded"]
 
 
 def test_a_lost_notification_is_only_a_delay(page: Page, demo: Demo) -> None:
-    with _weather(page, "丢失通知"):
+    with weather(page, "丢失通知"):
         order_id = _order_coffee(page)
         _pay(page)
         expect(page.get_by_role("heading", name="正在确认支付结果")).to_be_visible()
         began = time.monotonic()
         expect(page.get_by_role("heading", name="支付成功")).to_be_visible(timeout=20_000)
         assert time.monotonic() - began < 15, "the first ask is due five seconds after the attempt was made"
-        expect(_step(page, 6)).to_have_class("step step_skipped")
-        expect(_step(page, 12)).to_have_class("step step_done")
-        assert _attempts(demo, order_id) == ["succeeded"]
+        expect(step(page, 6)).to_have_class("step step_skipped")
+        expect(step(page, 12)).to_have_class("step step_done")
+        assert attempts(demo, order_id) == ["succeeded"]
 
 
 def test_a_double_tap_makes_one_attempt(page: Page, demo: Demo) -> None:
     order_id = _order_coffee(page)
     page.get_by_role("button", name="微信支付", exact=True).evaluate("button => { button.click(); button.click() }")
-    _tap(page, "支付")
+    tap(page, "支付")
     expect(page.get_by_role("heading", name="支付成功")).to_be_visible()
-    assert _attempts(demo, order_id) == ["succeeded"]
+    assert attempts(demo, order_id) == ["succeeded"]
     expect(page.locator(".step", has_text="手机：点击支付")).to_have_count(2)
     expect(page.locator(".step", has_text="手机：打开支付面板")).to_have_count(1)
 
 
 def test_a_buyer_asks_for_one_cup_back_and_sees_it_come(page: Page, demo: Demo) -> None:
     order_id = _paid_coffee(page)
-    _tap(page, "申请退款")
+    tap(page, "申请退款")
     expect(page.locator(".sheet__choice")).to_have_text(["全部退款¥36.00", "一杯拿铁¥18.00"])
     page.locator(".sheet__choice").last.evaluate("button => { button.click(); button.click() }")
     expect(_reached(page)).to_have_text("已退回")
     expect(page.locator(".step", has_text="手机：申请退款")).to_have_count(2)
-    assert _refunds(demo, order_id) == [("merchant", "succeeded", 1800)], "tapped twice, it is one refund"
+    assert refunds(demo, order_id) == [("merchant", "succeeded", 1800)], "tapped twice, it is one refund"
     expect(page.locator(".posting")).to_have_count(3)
     expect(page.locator(".webhook summary")).to_have_text(
         [re.compile(f"^{name}✓") for name in ("refund.succeeded", "refund.sent", "refund.requested", "order.paid")]
@@ -162,72 +125,72 @@ def test_a_buyer_asks_for_one_cup_back_and_sees_it_come(page: Page, demo: Demo) 
 
 
 def test_of_two_payments_one_comes_back_by_itself(page: Page, demo: Demo) -> None:
-    with _weather(page, "重复付款"):
+    with weather(page, "重复付款"):
         order_id = _paid_coffee(page)
     expect(page.locator(".refund")).to_contain_text("重复付款¥36.00")
     expect(_reached(page)).to_have_text("已退回")
     expect(page.locator(".case_closed")).to_contain_text("系统：已退回")
-    assert sorted(_attempts(demo, order_id)) == ["succeeded", "surplus"]
-    assert _refunds(demo, order_id) == [("surplus", "succeeded", 3600)]
+    assert sorted(attempts(demo, order_id)) == ["succeeded", "surplus"]
+    assert refunds(demo, order_id) == [("surplus", "succeeded", 3600)]
 
 
 def test_a_refund_that_cannot_reach_the_buyer_goes_where_the_shop_decides(page: Page, demo: Demo) -> None:
-    with _weather(page, "退款异常"):
+    with weather(page, "退款异常"):
         order_id = _paid_coffee(page)
         _ask_back(page, "全部退款")
         expect(_reached(page)).to_have_text("退款异常，店家处理中")
         expect(page.locator(".case_open")).to_contain_text("退款异常")
-        _tap(page, "退到商户账户")
+        tap(page, "退到商户账户")
         expect(_reached(page)).to_have_text("已退到商户账户，由店家转交")
     expect(page.locator(".case_closed")).to_be_visible()
-    assert _refunds(demo, order_id) == [("merchant", "succeeded", 3600)]
+    assert refunds(demo, order_id) == [("merchant", "succeeded", 3600)]
 
 
 def test_a_wrong_amount_waits_for_a_person_and_the_story_says_so(page: Page, demo: Demo) -> None:
-    with _weather(page, "通知金额不符"):
+    with weather(page, "通知金额不符"):
         order_id = _order_coffee(page)
         _pay(page)
         expect(page.locator(".case_open")).to_contain_text("通知的金额 ¥0.01，应付 ¥36.00")
     page.get_by_role("tab", name="这笔单的经过").click()
     expect(page.locator(".story__next")).to_be_visible()
-    _tap(page, "并未收款")
+    tap(page, "并未收款")
     expect(page.locator(".case_closed")).to_contain_text("您：并未收款")
-    _tap(page, "再查一次")
-    _tap(page, "再次支付")
-    _tap(page, "支付")
+    tap(page, "再查一次")
+    tap(page, "再次支付")
+    tap(page, "支付")
     expect(page.get_by_role("heading", name="支付成功")).to_be_visible()
-    assert _attempts(demo, order_id) == ["failed", "succeeded"]
+    assert attempts(demo, order_id) == ["failed", "succeeded"]
 
 
 def test_an_order_that_the_shop_has_closed_cannot_be_paid_and_says_so(page: Page, demo: Demo) -> None:
     order_id = _order_coffee(page)
     assert demo.ask("POST", f"/v1/orders/{order_id}/close", b"{}")[0] == 200
-    _tap(page, "微信支付")
+    tap(page, "微信支付")
     expect(page.get_by_role("heading", name="支付失败")).to_be_visible()
     expect(page.locator(".weui-msg__desc")).to_contain_text("订单")
 
 
 def test_the_page_speaks_english_when_asked(page: Page) -> None:
-    _tap(page, "English")
-    _tap(page, "Log in with WeChat")
+    tap(page, "English")
+    tap(page, "Log in with WeChat")
     page.get_by_role("button", name="+ Americano", exact=True).click()
-    _tap(page, "Check out")
-    _tap(page, "Pay with WeChat")
-    _tap(page, "Pay")
+    tap(page, "Check out")
+    tap(page, "Pay with WeChat")
+    tap(page, "Pay")
     expect(page.get_by_role("heading", name="Paid")).to_be_visible()
-    expect(_step(page, 12)).to_contain_text("The webhook is delivered")
+    expect(step(page, 12)).to_contain_text("The webhook is delivered")
     page.reload()
     expect(page.get_by_role("button", name="Log in with WeChat")).to_be_visible()
 
 
 def test_an_order_that_cannot_be_placed_is_told_and_can_be_tried_again(page: Page) -> None:
-    _tap(page, "微信登录")
+    tap(page, "微信登录")
     page.get_by_role("button", name="+ 拿铁", exact=True).click()
     page.route("**/demo/orders", lambda route: route.abort())
-    _tap(page, "去结算")
+    tap(page, "去结算")
     expect(page.get_by_role("alert")).to_be_visible()
     page.unroute("**/demo/orders")
-    _tap(page, "去结算")
+    tap(page, "去结算")
     expect(page.get_by_role("button", name="微信支付")).to_be_visible()
 
 
@@ -255,7 +218,7 @@ def test_the_shop_sets_the_prices(demo: Demo) -> None:
 
 def test_the_shop_gives_money_back_to_its_buyer_alone(page: Page, demo: Demo) -> None:
     order_id = _paid_coffee(page)
-    sandbox, app_id = Demo(demo.folder, demo.port + 1), demo.keys()["app_id"]
+    sandbox, app_id = Demo(demo.folder, demo.port + 1), demo.keys()["apps"]["wechat"]
     stranger = json.dumps({"appid": app_id, "openid": "o-somebody-else"}).encode()
     code = sandbox.ask("POST", "/wechat/buyer/login", stranger)[1]["code"]
     log_in = json.dumps({"host": "wechat", "app_id": app_id, "code": code}).encode()
@@ -264,4 +227,4 @@ def test_the_shop_gives_money_back_to_its_buyer_alone(page: Page, demo: Demo) ->
         wish = json.dumps({"session": session}).encode()
         status, problem = demo.ask("POST", f"/demo/orders/{order_id}/refunds", wish)
         assert (status, problem["code"]) == refusal
-    assert _refunds(demo, order_id) == []
+    assert refunds(demo, order_id) == []

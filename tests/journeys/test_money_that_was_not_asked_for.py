@@ -46,7 +46,8 @@ async def close_here_only(shop: Shop) -> dict[str, Any]:
     """An order whose close the gateway never heard of: here it is closed, there it can still be paid."""
     order = await shop.order(payment=JSAPI)
     async with shop.db.tx() as tx:
-        _write_closed(tx, *await payments.get_order(tx, shop.merchant_id, order["id"]), "expired")
+        known, attempts = await payments.get_order(tx, shop.merchant_id, order["id"])
+        _write_closed(tx, known, attempts, "expired", {attempt.attempt_id: True for attempt in attempts})
     return order
 
 

@@ -29,7 +29,7 @@ async def db(database_url: str) -> AsyncIterator[Db]:
         for attempt in attempts:
             store.insert_attempt(tx, attempt)
     async with db.tx() as tx:
-        _write_closed(tx, closed, tuple(attempts), "expired")
+        _write_closed(tx, closed, tuple(attempts), "expired", {"pay1": True, "pay2": True})
     yield db
     await db.close()
 

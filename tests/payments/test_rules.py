@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tongbao.channels import PaymentFact, PaymentState
 from tongbao.kit.errors import Refusal
 from tongbao.payments import rules
-from tongbao.payments.model import MOVES, Attempt, AttemptState, Choice, Order, OrderStatus, Payer
+from tongbao.payments.model import MOVES, Attempt, AttemptState, Choice, Order, OrderStatus
 from tongbao.payments.rules import Verdict
 
 NOW = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
@@ -166,11 +166,50 @@ def test_what_cannot_be_paid_is_refused_by_its_own_name(change: dict[str, object
 
 
 def test_a_second_tap_continues_the_open_attempt() -> None:
-    choice, payer = Choice("wechatpay", "jsapi"), Payer("buy1", "wx1", "openid1")
-    assert rules.attempt_to_resume((ATTEMPT,), choice, payer) == ATTEMPT
-    assert rules.attempt_to_resume((replace(ATTEMPT, state=AttemptState.FAILED),), choice, payer) is None
-    assert rules.attempt_to_resume((ATTEMPT,), choice, Payer("buy2", "wx1", "openid2")) is None
-    assert rules.attempt_to_resume((ATTEMPT,), Choice("wechatpay", "native"), payer) is None
+    choice, wanted = Choice(ATTEMPT.channel, ATTEMPT.method), replace(ATTEMPT, attempt_id="pay2")
+    assert rules.attempt_to_resume((ATTEMPT,), choice, wanted) == ATTEMPT
+    assert rules.attempt_to_resume((replace(ATTEMPT, state=AttemptState.FAILED),), choice, wanted) is None
+    assert rules.attempt_to_resume((ATTEMPT,), replace(choice, fresh=True), wanted) is None
+    for change in ({"payer": "openid2"}, {"method": "native"}, {"host": "browser"}, {"options": {"only": ["balance"]}}):
+        assert rules.attempt_to_resume((ATTEMPT,), choice, replace(wanted, **change)) is None
+
+
+def test_a_second_tap_from_another_address_continues_the_open_attempt() -> None:
+    attempt = replace(ATTEMPT, options={"payer_ip": "192.0.2.1"})
+    wanted = replace(ATTEMPT, attempt_id="pay2", options={"payer_ip": "192.0.2.2"})
+    assert rules.attempt_to_resume((attempt,), Choice(ATTEMPT.channel, ATTEMPT.method), wanted) == attempt
+
+
+def test_a_success_notice_of_a_reversed_payment_is_doubted_and_an_answer_of_now_believed() -> None:
+    undone = replace(ATTEMPT, state=AttemptState.CLOSED, reason=rules.REVERSED)
+    assert rules.decide(undone, ORDER, SUCCESS, MERCHANT_NUMBER).verdict is Verdict.DOUBTED
+    assert rules.decide(undone, ORDER, SUCCESS, MERCHANT_NUMBER, asked=True).verdict is Verdict.SUCCEEDED
+    closed = replace(SUCCESS, state=PaymentState.CLOSED)
+    assert rules.decide(undone, ORDER, closed, MERCHANT_NUMBER).verdict is Verdict.REPEATED
+
+
+def test_a_payment_that_went_back_whole_may_be_called_closed() -> None:
+    paid, closed = replace(ATTEMPT, state=AttemptState.SUCCEEDED), replace(SUCCESS, state=PaymentState.CLOSED)
+    whole = replace(paid, refunded=paid.amount)
+    assert rules.decide(whole, ORDER, closed, MERCHANT_NUMBER).verdict is Verdict.REPEATED
+    assert rules.decide(paid, ORDER, closed, MERCHANT_NUMBER).verdict is Verdict.MISMATCHED
+    assert rules.decide(replace(paid, refunded=1), ORDER, closed, MERCHANT_NUMBER).verdict is Verdict.MISMATCHED
+
+
+def test_a_scanned_code_is_asked_about_every_five_seconds_and_reversed_after_a_minute() -> None:
+    waits = {(rules.next_ask_at(asked, NOW, scans_buyer=True) - NOW).total_seconds() for asked in range(20)}
+    assert waits == {5}
+    assert not rules.is_to_be_reversed(ATTEMPT, ATTEMPT.created_at + timedelta(seconds=59))
+    assert rules.is_to_be_reversed(ATTEMPT, ATTEMPT.created_at + timedelta(seconds=60))
+
+
+@pytest.mark.parametrize("life", [timedelta(minutes=5), timedelta(hours=2)])
+def test_prefetched_parameters_are_got_anew_before_they_end_and_never_after_the_order(life: timedelta) -> None:
+    long_order = replace(ORDER, expires_at=NOW + timedelta(days=1))
+    again_at = rules.refresh_at(NOW + life, long_order, NOW)
+    assert again_at is not None
+    assert NOW + life / 2 < again_at < NOW + life - timedelta(seconds=45)
+    assert rules.refresh_at(NOW + life, replace(ORDER, expires_at=again_at), NOW) is None
 
 
 def test_the_chase_begins_after_five_seconds_and_grows_to_an_hour() -> None:

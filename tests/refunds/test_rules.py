@@ -72,7 +72,6 @@ def test_money_that_went_back_outranks_our_belief_that_it_did_not() -> None:
     ("change", "reason"),
     [
         ({"amount": 499}, "wrong_amount"),
-        ({"amount": None}, "wrong_amount"),
         ({"attempt_id": "pay2"}, "wrong_payment"),
         ({"attempt_id": None}, "wrong_payment"),
         ({"merchant_number": "1900000002"}, "wrong_merchant"),
@@ -82,6 +81,10 @@ def test_money_that_went_back_outranks_our_belief_that_it_did_not() -> None:
 def test_a_result_that_differs_in_anything_moves_nothing(change: dict[str, object], reason: str) -> None:
     decision = rules.decide(REFUND, replace(DONE, **change), MERCHANT_NUMBER)  # type: ignore[arg-type]
     assert (decision.verdict, decision.reason) == (Verdict.MISMATCHED, reason)
+
+
+def test_a_notice_that_tells_no_amount_is_about_the_refund_of_its_number() -> None:
+    assert rules.decide(REFUND, replace(DONE, amount=None), MERCHANT_NUMBER).verdict is Verdict.MOVED
 
 
 def test_an_answer_without_merchant_and_currency_is_about_the_account_we_asked_on() -> None:

@@ -30,8 +30,11 @@ async def log_in(
     app_id: str,
     code: str,
     now: datetime,
+    *,
+    profile: bool = False,
 ) -> Session:
-    """Exchange the client's one-time code for a session of ours. Openid and session key stay on the server.
+    """Exchange the client's one-time code for a session of ours. Openid and session key stay on the server. With
+    `profile` the host is asked for it too; the log-in is one without it where the buyer did not agree.
 
     Raises Refusal `invalid_code` (400), `code_used` (409: each code is exchanged once), `login_refused` (401, the
     host's own code in `reason`), or `host_unavailable` (503; `fresh_code` says whether the next try needs a new one).
@@ -45,7 +48,7 @@ async def log_in(
     except AlreadyThere:
         raise Refusal("code_used", 409) from None
     try:
-        identity = await host.exchange_code(code)
+        identity = await host.exchange_code(code, profile=profile)
     except Rejected as error:
         raise Refusal("login_refused", 401, reason=error.code) from None
     except Unavailable:
@@ -70,13 +73,13 @@ async def _open_session(
     async with db.tx() as tx:
         known = await store.identity(tx, merchant_id, host, app_id, identity.subject)
         buyer_id = known["buyer_id"] if known else ids.new("buy")
-        buyer = BuyerPrincipal(merchant_id, buyer_id, host, app_id, identity.subject)
+        buyer = BuyerPrincipal(merchant_id, buyer_id, host, app_id, identity.subject, identity.kind)
         if known is None:
             store.insert_buyer(tx, buyer, identity.union_subject, now)
         elif identity.union_subject not in (None, known["union_subject"]):
             store.set_union_subject(tx, buyer, identity.union_subject)
         store.insert_session(tx, buyer, _hash(token), _seal_session_key(sealer, token, identity), now, expires_at)
-    return Session(token, buyer_id, expires_at)
+    return Session(token, buyer_id, expires_at, identity.profile)
 
 
 async def authenticate(db: Db, token: str, now: datetime) -> BuyerPrincipal:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from tongbao.buyers.model import BuyerPrincipal
+from tongbao.hosts import SubjectKind
 from tongbao.kit.db import Db, Row, Tx
 
 
@@ -35,13 +36,13 @@ async def identity(tx: Tx, merchant_id: str, host: str, app_id: str, subject: st
 async def buyer(db: Db, merchant_id: str, buyer_id: str) -> BuyerPrincipal | None:
     row = await db.fetch_row(
         """
-        SELECT merchant_id, buyer_id, host, app_id, subject FROM buyer_identities
+        SELECT merchant_id, buyer_id, host, app_id, subject, kind FROM buyer_identities
         WHERE merchant_id = $1 AND buyer_id = $2 ORDER BY created_at LIMIT 1
         """,
         merchant_id,
         buyer_id,
     )
-    return BuyerPrincipal(*row.values()) if row else None
+    return _principal(row) if row else None
 
 
 def insert_buyer(tx: Tx, buyer: BuyerPrincipal, union_subject: str | None, at: datetime) -> None:
@@ -53,14 +54,15 @@ def insert_buyer(tx: Tx, buyer: BuyerPrincipal, union_subject: str | None, at: d
     )
     tx.write(
         """
-        INSERT INTO buyer_identities (merchant_id, buyer_id, host, app_id, subject, union_subject, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        INSERT INTO buyer_identities (merchant_id, buyer_id, host, app_id, subject, kind, union_subject, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
         """,
         buyer.merchant_id,
         buyer.buyer_id,
         buyer.host,
         buyer.app_id,
         buyer.subject,
+        buyer.kind,
         union_subject,
         at,
     )
@@ -85,9 +87,9 @@ def insert_session(
 ) -> None:
     tx.write(
         """
-        INSERT INTO sessions (merchant_id, token_hash, buyer_id, host, app_id, subject, sealed_session_key,
+        INSERT INTO sessions (merchant_id, token_hash, buyer_id, host, app_id, subject, kind, sealed_session_key,
                               created_at, expires_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
         """,
         buyer.merchant_id,
         token_hash,
@@ -95,6 +97,7 @@ def insert_session(
         buyer.host,
         buyer.app_id,
         buyer.subject,
+        buyer.kind,
         sealed_session_key,
         at,
         until,
@@ -105,16 +108,18 @@ async def session(db: Db, merchant_id: str, token_hash: bytes) -> tuple[BuyerPri
     """Whose session it is, and until when."""
     row = await db.fetch_row(
         """
-        SELECT merchant_id, buyer_id, host, app_id, subject, expires_at FROM sessions
+        SELECT merchant_id, buyer_id, host, app_id, subject, kind, expires_at FROM sessions
         WHERE merchant_id = $1 AND token_hash = $2
         """,
         merchant_id,
         token_hash,
     )
-    if row is None:
-        return None
-    *buyer, expires_at = row.values()
-    return BuyerPrincipal(*buyer), expires_at
+    return (_principal(row), row["expires_at"]) if row else None
+
+
+def _principal(row: Row) -> BuyerPrincipal:
+    named = (row["merchant_id"], row["buyer_id"], row["host"], row["app_id"], row["subject"])
+    return BuyerPrincipal(*named, SubjectKind(row["kind"]))
 
 
 def delete_sessions(tx: Tx, expired_before: datetime) -> None:
@@ -123,3 +128,47 @@ def delete_sessions(tx: Tx, expired_before: datetime) -> None:
 
 def delete_codes(tx: Tx, used_before: datetime) -> None:
     tx.write("DELETE FROM login_codes WHERE used_at < $1", used_before)
+
+
+# Phone numbers ----------------------------------------------------------------------------------------------------
+
+
+def keep_phone(tx: Tx, merchant_id: str, buyer_id: str, sealed_phone: bytes, at: datetime) -> None:
+    tx.write(
+        "UPDATE buyers SET sealed_phone = $3, phone_at = $4 WHERE merchant_id = $1 AND buyer_id = $2",
+        merchant_id,
+        buyer_id,
+        sealed_phone,
+        at,
+        rows=1,
+    )
+
+
+async def phone(db: Db, merchant_id: str, buyer_id: str) -> Row | None:
+    """Null in both columns: the buyer has shown none."""
+    sql = "SELECT sealed_phone, phone_at FROM buyers WHERE merchant_id = $1 AND buyer_id = $2"
+    return await db.fetch_row(sql, merchant_id, buyer_id)
+
+
+async def phones_sealed_otherwise(db: Db, key_id: str, limit: int) -> list[Row]:
+    """Numbers that are not under this master key."""
+    return await db.fetch(
+        """
+        SELECT merchant_id, buyer_id, sealed_phone FROM buyers
+        WHERE substring(sealed_phone FROM 2 FOR get_byte(sealed_phone, 0)) <> $1 LIMIT $2
+        """,
+        key_id.encode(),
+        limit,
+    )
+
+
+def exchange_phone_seal(tx: Tx, before: Row, sealed_phone: bytes) -> None:
+    """Put the same number, sealed anew; Conflict when another came in meanwhile."""
+    tx.write(
+        "UPDATE buyers SET sealed_phone = $4 WHERE merchant_id = $1 AND buyer_id = $2 AND sealed_phone = $3",
+        before["merchant_id"],
+        before["buyer_id"],
+        before["sealed_phone"],
+        sealed_phone,
+        rows=1,
+    )

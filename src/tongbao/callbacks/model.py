@@ -26,15 +26,17 @@ _APPLIED = {
     PaymentVerdict.FAILED: "the payment failed",
     PaymentVerdict.CLOSED: "the payment was closed at the gateway",
     PaymentVerdict.REPEATED: "we knew this already: nothing moved",
+    PaymentVerdict.DOUBTED: "we have reversed the payment: the gateway is asked whether that came later",
     PaymentVerdict.NO_NEWS: "the payment has no final state yet: nothing moved",
 }
 
 _REFUSED = {
     "signature_missing": "it carries no signature: it is not from the gateway",
     "signature_probe": "it is one of the gateway's own signature probes, which must be refused",
-    "timestamp_stale": "its timestamp is more than five minutes from our clock: an old notice, or a wrong clock",
+    "timestamp_stale": "its timestamp is too far from our clock: an old notice, or a wrong clock",
     "serial_unknown": "we have no key with the serial it names: check the account's platform key or certificates",
     "signature_wrong": "its signature does not fit its bytes: it was changed on the way, or is not from the gateway",
+    "wrong_account": "it is signed by the gateway, but for another app or merchant than this account",
     "decryption_failed": "it does not decrypt with this account's symmetric key: another merchant's, or a wrong key",
     "malformed": "it is signed by the gateway, but cannot be read",
 }

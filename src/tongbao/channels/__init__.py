@@ -8,7 +8,12 @@ from tongbao.channels.model import (
     Charge,
     Destination,
     Diagnosis,
+    Instalments,
+    Means,
+    Method,
     Notice,
+    Option,
+    PayerKind,
     PaymentFact,
     PaymentState,
     PlatformKey,
@@ -18,7 +23,7 @@ from tongbao.channels.model import (
     RefundOrder,
     RefundState,
 )
-from tongbao.channels.registry import channel_names, open_channel, secret_fields, validate_account
+from tongbao.channels.registry import channel_names, channel_of_code, open_channel, secret_fields, validate_account
 
 __all__ = [
     "Answer",
@@ -26,7 +31,12 @@ __all__ = [
     "Charge",
     "Destination",
     "Diagnosis",
+    "Instalments",
+    "Means",
+    "Method",
     "Notice",
+    "Option",
+    "PayerKind",
     "PaymentFact",
     "PaymentState",
     "PlatformKey",
@@ -36,6 +46,7 @@ __all__ = [
     "RefundOrder",
     "RefundState",
     "channel_names",
+    "channel_of_code",
     "open_channel",
     "secret_fields",
     "validate_account",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from tongbao.kit.errors import Rejected
@@ -25,12 +25,71 @@ class PaymentState(enum.StrEnum):
     CLOSED = "closed"
 
 
+class Option(enum.StrEnum):
+    """What a charge may ask for beside its sum; a method names those it can do."""
+
+    RETURN_URL = "return_url"
+    INSTALMENTS = "instalments"
+    ONLY = "only"
+    WITHOUT = "without"
+
+
+class Means(enum.StrEnum):
+    """What buyers pay with, by which a charge can be limited.
+
+    balance: in the wallet · fund: the wallet's money-market fund · credit: the wallet's own line of credit (花呗).
+    """
+
+    BALANCE = "balance"
+    FUND = "fund"
+    DEBIT_CARD = "debit_card"
+    CREDIT_CARD = "credit_card"
+    CREDIT = "credit"
+
+
+class PayerKind(enum.StrEnum):
+    """Which of its names for people a gateway is told: one for every app, or one that holds under this app alone."""
+
+    OPEN_ID = "open_id"
+    USER_ID = "user_id"
+
+
+@dataclass(frozen=True, slots=True)
+class Instalments:
+    """To be paid in so many monthly parts; `seller_pays_fee` or else the buyer does."""
+
+    number: int
+    seller_pays_fee: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One way in which a gateway collects: what it needs, and what it can and cannot do.
+
+    `needs_payer`: the gateway must be told who pays · `needs_payer_ip`: and from which address ·
+    `scans_buyer`: the buyer's own code is scanned: `collect` and `reverse` in place of `prepare` and `close` ·
+    `is_local`: prepared by a signature of ours, without a word to the gateway ·
+    `is_late`: the gateway first hears of the payment when the buyer comes to it, so its "I know no such payment" says
+    nothing about a moment later, and a closed order can still be paid until the charge's time is over.
+    """
+
+    name: str
+    needs_payer: bool = False
+    needs_payer_ip: bool = False
+    scans_buyer: bool = False
+    is_local: bool = False
+    is_late: bool = False
+    options: frozenset[Option] = frozenset()
+
+
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """A payment to be prepared.
+    """A payment to be prepared, or to be collected at once.
 
-    `attempt_id` is our number for it at the gateway (its merchant order number): the idempotency key.
-    `payer` is the gateway's name for the buyer under `app_id` (an openid), where the method needs one.
+    `attempt_id` is our number for it at the gateway (its merchant order number): the idempotency key. `app_id` is the
+    app that the gateway will say it collected for (see `Channel.app_for`). `payer` is the gateway's name for the buyer
+    under `payer_app_id`, where the method needs one, and `payer_kind` says which of its names. The last four are what a
+    method's `options` name: where the buyer comes back to, parts, and by which means alone, or by which not.
     """
 
     attempt_id: str
@@ -42,12 +101,19 @@ class Charge:
     notify_url: str
     app_id: str
     payer: str | None = None
+    payer_kind: PayerKind = PayerKind.OPEN_ID
+    payer_app_id: str | None = None
     payer_ip: str | None = None
+    return_url: str | None = None
+    instalments: Instalments | None = None
+    only: frozenset[Means] = frozenset()
+    without: frozenset[Means] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A payment the gateway is ready to collect: its token for it, and until when the token can be used."""
+    """A payment the gateway is ready to collect: its token for it, and until when the token can be used. The token is
+    empty where a signature of ours is all that is needed (a method that `is_local`)."""
 
     token: str
     usable_until: datetime
@@ -58,7 +124,8 @@ class PaymentFact:
     """A gateway's word about one payment, whichever way it came: notice, query or bill.
 
     Only `attempt_id` and `state` are always there; the rest is there once the gateway knows it.
-    `merchant_number` and `app_id` are whom the gateway says it collected for: they are compared, never trusted.
+    `merchant_number` and `app_id` are whom the gateway says it collected for: they are compared, never trusted. Where
+    the answer to a question does not repeat them, they are whom we asked as; a notice must say them itself.
     `raw_state` is the gateway's own word for the state.
     """
 
@@ -188,17 +255,39 @@ class Channel(Protocol):
     """The verbs of a gateway. Network verbs raise Rejected, Unavailable, Uncertain or Untrusted, and nothing else."""
 
     name: str
-    methods: frozenset[str]
+    methods: Mapping[str, Method]
     merchant_number: str
     most_refunds: int
     """How many refunds of one payment the gateway takes."""
+    notice_window: timedelta
+    """How old a notice may be that is believed: the gateway signs when it was made."""
+
+    def app_for(self, payer_app_id: str | None) -> str | None:
+        """The app that a payment is collected for, if its buyer is under `payer_app_id` (None: under no app of ours).
+        None where the account names no app for such payments."""
+        ...
 
     async def prepare(self, charge: Charge) -> Prepared:
-        """Ask the gateway to be ready to collect. Twice with the same charge is harmless."""
+        """Ask the gateway to be ready to collect. Twice with the same charge is harmless. Raises
+        Rejected(`payer_missing`, `unsupported_method`, `unsupported_option`, `unsupported_currency`) unsent."""
         ...
 
     def client_params(self, charge: Charge, prepared: Prepared) -> Mapping[str, str]:
         """What the host's pay function takes, signed now. Pure but for clock and nonce."""
+        ...
+
+    async def collect(self, charge: Charge, auth_code: str) -> PaymentFact:
+        """Collect at once from a buyer whose payment code was scanned (a method that `scans_buyer`).
+
+        PENDING: the buyer is asked for a password, or the gateway does not know yet: query until sure, then `reverse`.
+        Rejected is a certain no. Anything else may have collected: query, never collect again under another number.
+        """
+        ...
+
+    async def reverse(self, attempt_id: str, app_id: str) -> None:
+        """Undo a collected or an open payment of a scanned code, so that it can never succeed: what was collected goes
+        back to the buyer. Twice is harmless. An answer that is not yet final is Uncertain: reverse again. An unknown
+        number is Rejected, recognised by `is_unknown_payment`, and so are those which cannot be reversed any more."""
         ...
 
     async def query(self, attempt_id: str) -> PaymentFact:
@@ -228,8 +317,8 @@ class Channel(Protocol):
         """
         ...
 
-    async def query_refund(self, refund_id: str) -> RefundFact:
-        """Ask what became of a refund. An unknown number is Rejected, recognised by `is_unknown_refund`."""
+    async def query_refund(self, refund_id: str, attempt_id: str) -> RefundFact:
+        """Ask what became of a payment's refund. An unknown number is Rejected, recognised by `is_unknown_refund`."""
         ...
 
     async def redirect_refund(self, redirection: Redirection) -> RefundFact:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import aiohttp
 
-from tongbao.channels import wechatpay
+from tongbao.channels import alipay, wechatpay
 from tongbao.channels.model import Channel
 from tongbao.kit.errors import Refusal
 
@@ -24,15 +24,23 @@ class Gateway(Protocol):
 
     def validate_account(self, settings: Mapping[str, Any]) -> str: ...
 
+    def takes_code(self, auth_code: str) -> bool: ...
+
 
 _GATEWAYS: Mapping[str, Gateway] = {
     "wechatpay": wechatpay,
+    "alipay": alipay,
 }
 
 
 def channel_names() -> tuple[str, ...]:
     """The names of all channels, in the order they are to be shown."""
     return tuple(_GATEWAYS)
+
+
+def channel_of_code(auth_code: str) -> str | None:
+    """Whose payment code this is, told by how it begins; None for a wallet that is not ours."""
+    return next((name for name, gateway in _GATEWAYS.items() if gateway.takes_code(auth_code)), None)
 
 
 def secret_fields(name: str) -> frozenset[str]:

@@ -6,12 +6,14 @@ import click
 
 from tongbao.cli.books import check_books, gateway_book
 from tongbao.cli.cases import case
+from tongbao.cli.codes import code
 from tongbao.cli.context import Context, Failure
 from tongbao.cli.explain import explain
 from tongbao.cli.merchants import account, app, key, merchant
 from tongbao.cli.refunds import refund
 from tongbao.cli.running import demo, migrate, sandbox, serve, worker
 from tongbao.cli.sealing import reseal
+from tongbao.cli.ways import ways
 from tongbao.cli.webhooks import webhook
 from tongbao.settings import Settings, SettingsError
 
@@ -34,8 +36,8 @@ def main(context: click.Context) -> None:
 
 _COMMANDS = (
     *(serve, worker, migrate, sandbox, demo),
-    *(merchant, app, account, key, webhook),
-    *(refund, case, explain, check_books, reseal),
+    *(merchant, app, account, key, webhook, code),
+    *(refund, case, explain, check_books, ways, reseal),
 )
 for command in _COMMANDS:
     main.add_command(command)

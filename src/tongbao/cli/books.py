@@ -20,13 +20,13 @@ from tongbao.reconcile import Finding, GatewayBook
     "--sandbox",
     "control_url",
     metavar="URL",
-    help="Also compare our clearing accounts with the book of the sandbox whose control address this is.",
+    help="Also compare our clearing accounts with the books of the sandbox whose control address this is.",
 )
 @as_json
 @pass_context
 def check_books(context: Context, control_url: str | None, as_json: bool) -> None:
     """Check the books. Exit status 1 and what is wrong, where an invariant does not hold."""
-    books = [_sandbox_book(control_url)] if control_url else []
+    books = _sandbox_books(control_url) if control_url else []
     findings = context.run(lambda db: check(db, books))
     if as_json:
         show_table([_row(finding) for finding in findings], as_json)
@@ -56,10 +56,10 @@ def print_findings(findings: list[Finding]) -> None:
             click.echo(f"        {line}")
 
 
-def _sandbox_book(control_url: str) -> GatewayBook:
+def _sandbox_books(control_url: str) -> list[GatewayBook]:
     try:
-        with urllib.request.urlopen(f"{control_url.rstrip('/')}/wechat/book", timeout=10) as answer:
-            return gateway_book(json.load(answer))
+        with urllib.request.urlopen(f"{control_url.rstrip('/')}/books", timeout=60) as answer:
+            return [gateway_book(book) for book in json.load(answer)["books"]]
     except (URLError, ValueError, TimeoutError) as error:
         raise Failure(f"The sandbox's book cannot be read at {control_url}: {error}. Is the sandbox running?") from None
 

@@ -87,6 +87,12 @@ _secret_file = click.option(
     type=click.File(encoding="utf-8"),
     help="A file with its secret; - reads standard input. Without it: the variable TONGBAO_APP_SECRET.",
 )
+_app_settings = click.option(
+    "--settings",
+    "settings_file",
+    type=click.File(encoding="utf-8"),
+    help="What its platform takes beside id and secret: a file of JSON as for an account; - reads standard input.",
+)
 _app_base_url = click.option("--base-url", help="Reach the platform here instead: a sandbox or a proxy.")
 
 
@@ -95,6 +101,7 @@ _app_base_url = click.option("--base-url", help="Reach the platform here instead
 @_host
 @_app_id
 @_secret_file
+@_app_settings
 @_app_base_url
 @as_json
 @pass_context
@@ -104,11 +111,12 @@ def add_app(
     host: str,
     app_id: str,
     secret_file: IO[str] | None,
+    settings_file: IO[str] | None,
     base_url: str | None,
     as_json: bool,
 ) -> None:
     """Add a mini-program of MERCHANT."""
-    secret, settings = _secret(secret_file), _given(base_url=base_url)
+    secret, settings = _secret(secret_file), _app_changes(settings_file, base_url)
     if secret is None:
         raise Failure("Give the app's secret: --secret-file FILE, --secret-file - or the variable TONGBAO_APP_SECRET")
 
@@ -123,6 +131,7 @@ def add_app(
 @_host
 @_app_id
 @_secret_file
+@_app_settings
 @_app_base_url
 @as_json
 @pass_context
@@ -132,11 +141,13 @@ def update_app(
     host: str,
     app_id: str,
     secret_file: IO[str] | None,
+    settings_file: IO[str] | None,
     base_url: str | None,
     as_json: bool,
 ) -> None:
-    """Change the secret or the address of an app of MERCHANT. Running servers follow."""
-    changes = _given(app_secret=_secret(secret_file), base_url=base_url)
+    """Change the secret or other settings of an app of MERCHANT; null removes one. Running servers follow."""
+    secret = _secret(secret_file)
+    changes = _app_changes(settings_file, base_url) | ({"app_secret": secret} if secret else {})
 
     async def update(tx: Tx) -> App:
         return await merchants.update_app(tx, context.settings.sealer(), merchant_id, host, app_id, changes)
@@ -155,6 +166,11 @@ def list_apps(context: Context, merchant_id: str, as_json: bool) -> None:
 
 def _app(one: App) -> dict[str, Any]:
     return {"host": one.host, "app_id": one.app_id, "settings": one.settings, "created_at": one.created_at}
+
+
+def _app_changes(settings_file: IO[str] | None, base_url: str | None) -> dict[str, Any]:
+    """The settings of an app beside its secret."""
+    return _read_settings(settings_file) | _given(base_url=base_url)
 
 
 def _secret(file: IO[str] | None) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tongbao import merchants, webhooks
+from tongbao import buyers, merchants, webhooks
 from tongbao.cli.context import Context, pass_context
 from tongbao.kit.db import Db
 
@@ -19,6 +19,6 @@ def reseal(context: Context) -> None:
     sealer = context.settings.sealer()
 
     async def all_of_it(db: Db) -> int:
-        return await merchants.reseal(db, sealer) + await webhooks.reseal(db, sealer)
+        return sum([await room.reseal(db, sealer) for room in (merchants, webhooks, buyers)])
 
     click.echo(f"{context.run(all_of_it)} secrets are now under master key {sealer.current}.")

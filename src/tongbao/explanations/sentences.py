@@ -19,6 +19,14 @@ STORY = {
         "We asked the gateway to prepare it; it did, and the phone could pay",
         "我们向支付渠道下单成功，手机可以支付",
     ),
+    "attempt_signed": Words(
+        "We signed it: the buyer goes to the gateway with it, which hears of the payment only then",
+        "我们完成签名，买家凭此前往支付渠道，届时渠道才会生成交易",
+    ),
+    "attempt_asked": Words(
+        "The buyer's code was scanned; the gateway said no end yet: the buyer may have to type a password",
+        "已扫买家付款码，支付渠道尚无最终结果，买家可能需要输入密码",
+    ),
     "attempt_paid": Words("The buyer paid, by the gateway's clock", "买家付款（支付渠道记录的时间）"),
     "attempt_succeeded": Words("We counted the payment: the order is paid", "支付生效，订单已支付"),
     "attempt_revived": Words(

@@ -95,12 +95,20 @@ def _attempt_begun(attempt: Attempt) -> Iterator[Line]:
     started = say(STORY["attempt_started"], id=id, **method)
     yield Line(attempt.created_at, "attempt", "attempt_started", started, id, attempt.amount)
     if attempt.prepared_at:
-        yield Line(attempt.prepared_at, "attempt", "attempt_prepared", STORY["attempt_prepared"], id)
+        code = _how_prepared(attempt)
+        yield Line(attempt.prepared_at, "attempt", code, STORY[code], id)
     if attempt.paid_at:
         # Gateways tell whole seconds: one that began before we prepared it may have been the same moment.
         begun_at = attempt.prepared_at or attempt.created_at
         at = begun_at if attempt.paid_at == begun_at.replace(microsecond=0) else attempt.paid_at
         yield Line(at, "attempt", "attempt_paid", STORY["attempt_paid"], id, attempt.collected)
+
+
+def _how_prepared(attempt: Attempt) -> str:
+    """A token is what the gateway gave; an empty one was signed by us alone; a scanned code has none."""
+    if attempt.token is None:
+        return "attempt_asked"
+    return "attempt_prepared" if attempt.token else "attempt_signed"
 
 
 def _attempt_ended(attempt: Attempt) -> Iterator[Line]:

@@ -60,6 +60,8 @@ ASKED = {
     "prepare": Words("to prepare the payment", "下单"),
     "query": Words("what became of the payment", "查询支付结果"),
     "close": Words("to close the payment", "关闭支付"),
+    "collect": Words("to collect from the scanned code", "扫付款码收款"),
+    "reverse": Words("to undo the payment of the scanned code", "撤销付款码支付"),
     "refund": Words("to send {amount} back", "申请退款 {amount}"),
     "query_refund": Words("what became of the refund of {amount}", "查询退款 {amount} 的结果"),
     "redirect_refund": Words("to send the {amount} of the abnormal refund elsewhere", "申请异常退款 {amount} 的处理"),
@@ -76,6 +78,10 @@ REASONS = {
     "wrong_amount": Words("the gateway named another amount", "支付渠道所述的金额不符"),
     "expired": Words("its time to be paid was over", "已超过支付时限"),
     "by_merchant": Words("by the merchant", "由商户关闭"),
+    "reversed": Words(
+        "nobody could be sure of it in time, so it was undone: whatever was collected went back",
+        "未能及时确认结果，已撤销，已扣款项会退回买家",
+    ),
     "order_not_open": Words("the order was no longer open", "订单已不再待支付"),
 }
 
@@ -87,6 +93,7 @@ VERDICTS = {
     "repeated": Words("we knew this already, nothing moved", "内容已知，无变化"),
     "no_news": Words("no final state yet, nothing moved", "尚无最终结果，无变化"),
     "held": Words("it does not match what we asked for, so it was held", "与请求不符，已暂挂"),
+    "doubted": Words("we had undone the payment, so the gateway is asked again", "该支付已撤销，将向支付渠道再次确认"),
     "unknown_payment": Words("it is about a payment that we do not know on this account", "此账户没有这笔支付"),
     "signature_missing": Words("it carries no signature", "没有签名"),
     "signature_probe": Words(
@@ -102,6 +109,7 @@ VERDICTS = {
     "refund_abnormal": Words("the refund is abnormal", "退款异常"),
     "mismatched": Words("it does not match the refund that we asked for, nothing moved", "与申请的退款不符，无变化"),
     "unknown_refund": Words("it is about a refund that we do not know on this account", "此账户没有这笔退款"),
+    "wrong_account": Words("it is for another app or merchant", "属于其他应用或商户"),
     "malformed": Words("it is the gateway's, but cannot be read", "来自支付渠道，但无法解析"),
     "not_about_payments": Words("it is not about payments", "与支付无关"),
 }

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import aiohttp
 
-from tongbao.hosts import wechat
+from tongbao.hosts import alipay, wechat, wechat_web
 from tongbao.hosts.model import Host
 from tongbao.kit.errors import Refusal
 
@@ -24,6 +24,8 @@ class Platform(Protocol):
 
 _PLATFORMS: Mapping[str, Platform] = {
     "wechat": wechat,
+    "wechat_web": wechat_web,
+    "alipay": alipay,
 }
 
 
@@ -44,8 +46,9 @@ def validate_app(name: str, settings: Mapping[str, Any]) -> None:
 
 
 def open_host(name: str, settings: Mapping[str, Any], transport: aiohttp.ClientSession) -> Host:
-    """A host bound to one app; `settings` holds its public and secret fields together: `app_id`, `app_secret` and, to
-    reach another address than the real one, `base_url`. Raises Refusal `unknown_host` or `invalid_app`."""
+    """A host bound to one app; `settings` holds its public and secret fields together: `app_id`, `app_secret`, what
+    else the host needs, and `base_url` to reach another address than the real one. Raises Refusal `unknown_host` or
+    `invalid_app`."""
     return _platform(name).open_host(settings, transport)
 
 

@@ -2,11 +2,15 @@
 
 A sealed value is `key id length (1 byte) · key id · nonce (12 bytes) · ciphertext and tag`. Its context (whose secret
 it is, and of what) is authenticated with it, so a sealed value copied to another row does not open.
+
+From each master key another is derived that proves what we said ourselves: HMAC-SHA256 (`prove`, `is_proven`).
 """
 
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,6 +22,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from tongbao.kit.errors import TongbaoError
 
 _NONCE_BYTES = 12
+_PROOF_BYTES = 16
 
 
 class SealBroken(TongbaoError):
@@ -26,10 +31,11 @@ class SealBroken(TongbaoError):
 
 @dataclass(frozen=True, slots=True)
 class Sealer:
-    """Seals with the current master key, opens with any it knows."""
+    """Seals and proves with the current master key, opens and believes with any it knows."""
 
     current: str
     keys: Mapping[str, AESGCM] = field(repr=False)
+    proving_keys: Mapping[str, bytes] = field(repr=False)
 
     def seal(self, plaintext: bytes, context: str) -> bytes:
         """Seal under the current key, bound to `context`."""
@@ -49,6 +55,14 @@ class Sealer:
         except InvalidTag:
             raise SealBroken(f"{context} does not open with master key {key_id!r}") from None
 
+    def prove(self, message: bytes) -> bytes:
+        """Sixteen bytes that only we can put under a message: half an HMAC-SHA256, by the current key."""
+        return _proof(self.proving_keys[self.current], message)
+
+    def is_proven(self, message: bytes, proof: bytes) -> bool:
+        """Whether we put that under the message, by whichever key: what an older one proved stays proven."""
+        return any(hmac.compare_digest(_proof(key, message), proof) for key in self.proving_keys.values())
+
     @staticmethod
     def key_id(sealed: bytes) -> str:
         """Which master key sealed this: what is still under an old key shows here."""
@@ -60,7 +74,7 @@ def sealer_from_text(text: str) -> Sealer:
 
     Raises ValueError with the line's number for anything else.
     """
-    keys: dict[str, AESGCM] = {}
+    keys: dict[str, bytes] = {}
     for number, line in enumerate(text.split(), 1):
         key_id, _, encoded = line.partition(":")
         try:
@@ -69,10 +83,18 @@ def sealer_from_text(text: str) -> Sealer:
             raw = b""
         if not key_id or len(key_id) > 32 or len(raw) != 32:
             raise ValueError(f"master key {number}: expected `id:base64 of 32 bytes`")
-        keys[key_id] = AESGCM(raw)
+        keys[key_id] = raw
     if not keys:
         raise ValueError("there is no master key: expected lines of `id:base64 of 32 bytes`")
-    return Sealer(next(iter(keys)), keys)
+    return Sealer(
+        next(iter(keys)),
+        {key_id: AESGCM(raw) for key_id, raw in keys.items()},
+        {key_id: hmac.digest(raw, b"tongbao: proofs", "sha256") for key_id, raw in keys.items()},
+    )
+
+
+def _proof(key: bytes, message: bytes) -> bytes:
+    return hmac.digest(key, message, hashlib.sha256)[:_PROOF_BYTES]
 
 
 def new_master_key(key_id: str) -> str:

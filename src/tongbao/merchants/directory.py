@@ -8,7 +8,7 @@ from datetime import datetime
 
 import aiohttp
 
-from tongbao import channels, hosts
+from tongbao import channels, hosts, ways
 from tongbao.channels import Channel
 from tongbao.hosts import Host
 from tongbao.kit import clock, ids, signals
@@ -34,11 +34,15 @@ class Directory:
         transport: aiohttp.ClientSession,
         public_url: str = "",
         now: Callable[[], datetime] = clock.now,
+        table: ways.Ways | None = None,
     ) -> None:
+        self.ways = table or ways.read()
+        """Which channel may collect where."""
         self._db = db
         self._sealer = sealer
         self._transport = transport
-        self._public_url = public_url
+        self.public_url = public_url
+        """What addresses of ours begin with, as gateways and buyers reach us."""
         self._now = now
         self._routes: Cache[tuple[str, str, str], str] = Cache()
         self._accounts: Cache[str, tuple[Account, Channel]] = Cache()
@@ -46,7 +50,7 @@ class Directory:
         self._serials_asked: dict[str, float] = {}
 
     async def channel_for(self, merchant_id: str, channel: str, app_id: str) -> tuple[Account, Channel]:
-        """The active account that payments of this app go through, and its channel.
+        """The active account that payments of this app ("": of no app) go through, and its channel.
 
         Raises Refusal `unknown_channel`, or `no_account` where the merchant has none for it.
         """
@@ -71,7 +75,7 @@ class Directory:
 
     def notify_url(self, account: Account) -> str:
         """Where the account's gateway is to send its notifications."""
-        return f"{self._public_url}/notify/{account.channel}/{account.account_id}"
+        return f"{self.public_url}/notify/{account.channel}/{account.account_id}"
 
     async def host_for(self, host: str, app_id: str) -> tuple[App, Host]:
         """The app of that name and its host platform. Raises Refusal `unknown_host` or `unknown_app`."""

@@ -90,13 +90,14 @@ async def accounts(db: Db, merchant_id: str) -> list[Account]:
 
 
 async def paying_account_id(db: Db, merchant_id: str, channel: str, app_id: str) -> str | None:
-    """The active account an app pays through: one that names the app goes before one for any app, then the oldest."""
+    """The active account an app pays through: one that names the app goes before one for any app, then the oldest.
+    Payments of no app ("") go through one for any app before one that names some."""
     row = await db.fetch_row(
         """
         SELECT account_id FROM accounts
         WHERE merchant_id = $1 AND channel = $2 AND status = 'active'
-          AND (NOT settings ? 'app_ids' OR settings -> 'app_ids' ? $3)
-        ORDER BY settings ? 'app_ids' DESC, account_id LIMIT 1
+          AND (NOT settings ? 'app_ids' OR settings -> 'app_ids' ? $3 OR $3 = '')
+        ORDER BY (settings ? 'app_ids') = ($3 <> '') DESC, account_id LIMIT 1
         """,
         merchant_id,
         channel,

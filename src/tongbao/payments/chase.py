@@ -15,8 +15,10 @@ from tongbao.kit.db import Conflict, Db, Tx
 from tongbao.kit.errors import ChannelError, Refusal, Rejected
 from tongbao.merchants import Directory
 from tongbao.payments import rules, store
+from tongbao.payments.closing import close_at_gateway, reverse
 from tongbao.payments.model import Attempt, OrderStatus
-from tongbao.payments.service import close, close_at_gateway, get_order
+from tongbao.payments.rules import Verdict
+from tongbao.payments.service import close, get_order
 from tongbao.payments.settling import close_attempt, settle_answer
 
 _BATCH = 100
@@ -34,30 +36,72 @@ async def chase_due(db: Db, directory: Directory) -> int:
 async def _ask(db: Db, directory: Directory, merchant_id: str, attempt_id: str) -> None:
     try:
         async with db.tx() as tx:
-            attempt = await _claim(tx, merchant_id, attempt_id)
+            attempt = await _claim(tx, directory, merchant_id, attempt_id)
     except Conflict:
         return
     if attempt is None:
         return
     try:
-        if await _close_leftover(db, directory, attempt):
-            return
-        account, channel = await directory.account(attempt.account_id)
-        settled = await settle_answer(db, account, channel, attempt)
-        _log.info("chase", attempt_id=attempt_id, asked=attempt.asked + 1, verdict=settled.decision.verdict)
-    except Rejected as error:
-        # The gateway has never heard of it: the prepare was lost, or is yet to come. Expiry closes it in the end.
-        _log.info("chase", attempt_id=attempt_id, asked=attempt.asked + 1, verdict="rejected", code=error.code)
+        work = _pursue if rules.is_open(attempt) else _look
+        verdict = await work(db, directory, attempt)
+        _log.info("chase", attempt_id=attempt_id, asked=attempt.asked + 1, verdict=verdict)
+    except Conflict:
+        return  # It moved while we asked.
     except (ChannelError, Refusal) as error:
         _log.warning("chase", attempt_id=attempt_id, asked=attempt.asked + 1, verdict="no_answer", code=error.code)
 
 
-async def _claim(tx: Tx, merchant_id: str, attempt_id: str) -> Attempt | None:
+async def _claim(tx: Tx, directory: Directory, merchant_id: str, attempt_id: str) -> Attempt | None:
     found = await store.attempt(tx, merchant_id, attempt_id)
     if found is None or found[1].ask_at is None or found[1].ask_at > clock.now():
         return None
-    store.plan_ask(tx, found[1], rules.next_ask_at(found[1].asked + 1, clock.now()))
-    return found[1]
+    attempt = found[1]
+    _, channel = await directory.account(attempt.account_id)
+    scans_buyer = channel.methods[attempt.method].scans_buyer
+    store.plan_ask(tx, attempt, rules.next_ask_at(attempt.asked + 1, clock.now(), scans_buyer=scans_buyer))
+    return attempt
+
+
+async def _pursue(db: Db, directory: Directory, attempt: Attempt) -> str:
+    """Ask about an attempt that has no end yet; one that no order waits for is closed, and a scanned code that nobody
+    can be sure of is reversed. Returns what came of it, for the log."""
+    if await _close_leftover(db, directory, attempt):
+        return "closed"
+    account, channel = await directory.account(attempt.account_id)
+    if attempt.reason == rules.REVERSING:
+        await reverse(db, channel, attempt)
+        return rules.REVERSED
+    try:
+        settled = await settle_answer(db, account, channel, attempt)
+    except Rejected as error:
+        # The gateway has never heard of it: the prepare was lost, or is yet to come. Expiry closes it in the end.
+        if not channel.is_unknown_payment(error):
+            raise
+        verdict = "unknown"
+    else:
+        if settled.decision.verdict is not Verdict.NO_NEWS:
+            return settled.decision.verdict
+        verdict = settled.decision.verdict
+    if channel.methods[attempt.method].scans_buyer and rules.is_to_be_reversed(attempt, clock.now()):
+        await reverse(db, channel, attempt)
+        return rules.REVERSED
+    return verdict
+
+
+async def _look(db: Db, directory: Directory, attempt: Attempt) -> str:
+    """Ask once more about an attempt that has ended here; if it is open there, it is closed there."""
+    account, channel = await directory.account(attempt.account_id)
+    verdict = "unknown"
+    try:
+        verdict = (await settle_answer(db, account, channel, attempt)).decision.verdict
+    except Rejected as error:
+        if not channel.is_unknown_payment(error):
+            raise
+    if verdict == Verdict.NO_NEWS:
+        await close_at_gateway(db, directory, attempt)
+    async with db.tx() as tx:
+        store.look_at(tx, attempt, None)
+    return verdict
 
 
 async def _close_leftover(db: Db, directory: Directory, attempt: Attempt) -> bool:
@@ -68,12 +112,13 @@ async def _close_leftover(db: Db, directory: Directory, attempt: Attempt) -> boo
     order, _ = await get_order(db, attempt.merchant_id, attempt.order_id)
     if order.status == OrderStatus.OPEN:
         return False
-    await close_at_gateway(db, directory, attempt)
+    is_certain = await close_at_gateway(db, directory, attempt)
 
     async def remember(tx: Tx) -> None:
         found = await store.attempt(tx, attempt.merchant_id, attempt.attempt_id)
         if found and rules.is_open(found[1]):
-            close_attempt(tx, found[1], "order_not_open", clock.now())
+            look_at = None if is_certain else rules.last_look_at(order, clock.now())
+            close_attempt(tx, found[1], "order_not_open", clock.now(), look_at)
 
     await db.run(remember)
     return True

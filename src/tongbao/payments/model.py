@@ -73,10 +73,11 @@ class Draft:
     metadata: dict[str, str] = field(default_factory=dict)
     buyer_id: str | None = None
     notify_url: str | None = None
+    return_url: str | None = None
 
     def content_hash(self) -> bytes:
         """What makes it the same order when its reference comes again."""
-        content = (
+        content: tuple[object, ...] = (
             self.amount,
             self.currency,
             self.subject,
@@ -86,6 +87,8 @@ class Draft:
             self.buyer_id,
             self.notify_url,
         )
+        if self.return_url:  # What came later is left out where it is not there: older orders keep their hash.
+            content = (*content, self.return_url)
         return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).digest()
 
 
@@ -113,11 +116,15 @@ class Order:
     paid_attempt_id: str | None
     closed_at: datetime | None
     close_reason: str | None
+    return_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One attempt to collect an order through one channel. Field names are the columns' names."""
+    """One attempt to collect an order through one channel. Field names are the columns' names.
+
+    `host` is where the buyer was when it was started, `options` what the gateway is told beside the sum.
+    """
 
     merchant_id: str
     attempt_id: str
@@ -144,6 +151,9 @@ class Attempt:
     received_amount: int | None = None
     refunded: int = 0
     return_at: datetime | None = None
+    host: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    refresh_at: datetime | None = None
 
     @property
     def collected(self) -> int:
@@ -158,20 +168,28 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Payer:
-    """Who pays, as the host knows them: `subject` is the openid under `app_id`."""
+    """Who pays: `subject` is the host's name for them under `app_id`, and `kind` says which of its names."""
 
     buyer_id: str
+    host: str
     app_id: str
     subject: str
+    kind: str
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """How it shall be paid. `fresh`: by a new attempt, though an open one could be gone on with."""
+    """How it shall be paid. `fresh`: by a new attempt, though an open one could be gone on with.
+
+    `host` is where the buyer is, where that is not the host they logged in on. `options` are in our words:
+    `return_url`, `payer_ip`, `instalments` ({`number`, `seller_pays_fee`}), `only` and `without` (lists of means).
+    """
 
     channel: str
     method: str
     fresh: bool = False
+    host: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,17 +3,20 @@ any two lines, the chase still asks."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
 from tongbao import webhooks
-from tongbao.channels import Channel, Charge, Prepared
+from tongbao.channels import Channel, Prepared
 from tongbao.kit import clock, ids, signals
 from tongbao.kit.db import AlreadyThere, Conflict, Db, Tx
 from tongbao.kit.errors import ChannelError, Refusal, Rejected
 from tongbao.merchants import Account, Directory
 from tongbao.payments import rules, store
+from tongbao.payments.choosing import channel_for, charge_of, new_attempt
+from tongbao.payments.closing import close_at_gateway, learn
 from tongbao.payments.model import (
     OPEN_STATES,
     Attempt,
@@ -26,14 +29,23 @@ from tongbao.payments.model import (
     Payer,
     Started,
 )
-from tongbao.payments.settling import close_attempt, note_call, settle_answer, unanswered
+from tongbao.payments.settling import close_attempt, note_call, unanswered
 from tongbao.payments.views import attempt_view, order_view
+
+PREFETCH_TOPIC = "prefetch"
+"""The signal that client parameters are to be got ready."""
 
 
 async def create_order(
-    db: Db, directory: Directory, draft: Draft, first: tuple[Choice, Payer | None] | None = None
+    db: Db,
+    directory: Directory,
+    draft: Draft,
+    first: tuple[Choice, Payer | None] | None = None,
+    *,
+    prefetch: bool = False,
 ) -> Opened:
-    """Open an order, and start its first payment in the same go where one is asked for.
+    """Open an order, and start its first payment in the same go where one is asked for; with `prefetch` its client
+    parameters are got ready in the background, so that the tap finds them.
 
     The merchant's own reference is unique: the same reference with the same content gives the same order again,
     with other content it raises Refusal(`reference_conflict`, 409). Raises as `start` does for the first payment; the
@@ -48,20 +60,27 @@ async def create_order(
         except AlreadyThere:
             return await _same_order(db, draft)
         return Opened(order, (), True)
-    account, channel = await directory.channel_for(draft.merchant_id, first[0].channel, _app_of(first[1]))
-    attempt = _new_attempt(order, account, channel, *first)
+    account, channel = await channel_for(directory, draft.merchant_id, *first)
+    attempt = new_attempt(directory, order, account, channel, *first)
+    _check_prepares(channel, attempt)
+    if prefetch:
+        attempt = replace(attempt, refresh_at=now)
     try:
         async with db.tx() as tx:
             store.insert_order(tx, order)
             store.insert_attempt(tx, attempt)
+            if prefetch:
+                tx.after_commit(partial(signals.send, PREFETCH_TOPIC))
     except AlreadyThere:
         opened = await _same_order(db, draft)
-        if opened.order.status != OrderStatus.OPEN or opened.order.expires_at <= now:
+        if prefetch or opened.order.status != OrderStatus.OPEN or opened.order.expires_at <= now:
             return opened
         started = await start(db, directory, draft.merchant_id, opened.order.order_id, *first)
         return Opened(opened.order, _with(opened.attempts, started.attempt), False, started)
+    if prefetch:
+        return Opened(order, (attempt,), True)
     try:
-        started = await _make_payable(db, directory, account, channel, order, attempt)
+        started = await make_payable(db, directory, account, channel, order, attempt)
     except Refusal as refusal:
         refusal.values.setdefault("order_id", order.order_id)  # The order is there: it can be paid another time.
         raise
@@ -83,29 +102,41 @@ async def start(
 
     An open attempt of the same kind by the same payer is continued, so a double tap makes one attempt, unless the
     choice is for a fresh one: should both be paid, the second goes back by itself. Raises Refusal: `order_not_found`,
-    `order_paid`, `order_closed`, `order_expired`, `unknown_channel`, `unknown_method`, `payer_needed`;
+    `order_paid`, `order_closed`, `order_expired`, `unknown_channel`, what `new_attempt` refuses, `auth_code_needed`;
     `payment_rejected` (422, the gateway's certain no, with its code), `channel_unavailable` or `channel_uncertain`
     (503: ask again, the same attempt goes on).
     """
-    account, channel = await directory.channel_for(merchant_id, choice.channel, _app_of(payer))
+    account, channel = await channel_for(directory, merchant_id, choice, payer)
 
     async def remember(tx: Tx) -> tuple[Order, Attempt]:
         order, attempts = await get_order(tx, merchant_id, order_id)
         if payer and order.buyer_id not in (None, payer.buyer_id):
             raise Refusal("order_not_found", 404, order_id=order_id)
-        rules.check_payable(order, clock.now())
-        if any(attempt.state == AttemptState.HELD for attempt in attempts):
-            # It may have been paid already: nobody is asked to pay again before that is known.
-            raise Refusal("payment_held", 409, order_id=order_id)
-        attempt = rules.attempt_to_resume(attempts, choice, payer)
+        check_startable(order, attempts)
+        wanted = new_attempt(directory, order, account, channel, choice, payer)
+        _check_prepares(channel, wanted)
+        attempt = rules.attempt_to_resume(attempts, choice, wanted)
         if attempt is None:
-            attempt = _new_attempt(order, account, channel, choice, payer)
+            attempt = wanted
             store.touch_order(tx, order, payer.buyer_id if payer else None)
             store.insert_attempt(tx, attempt)
         return order, attempt
 
     order, attempt = await db.run(remember)
-    return await _make_payable(db, directory, account, channel, order, attempt)
+    return await make_payable(db, directory, account, channel, order, attempt)
+
+
+def check_startable(order: Order, attempts: tuple[Attempt, ...]) -> None:
+    """Refuse to collect an order that cannot be paid any more, or may have been."""
+    rules.check_payable(order, clock.now())
+    if any(attempt.state == AttemptState.HELD for attempt in attempts):
+        # It may have been paid already: nobody is asked to pay again before that is known.
+        raise Refusal("payment_held", 409, order_id=order.order_id)
+
+
+def _check_prepares(channel: Channel, attempt: Attempt) -> None:
+    if channel.methods[attempt.method].scans_buyer:
+        raise Refusal("auth_code_needed", 422, method=attempt.method)
 
 
 async def close(db: Db, directory: Directory, merchant_id: str, order_id: str, reason: str) -> None:
@@ -119,10 +150,9 @@ async def close(db: Db, directory: Directory, merchant_id: str, order_id: str, r
         return
     if order.status == OrderStatus.PAID:
         raise Refusal("order_paid", 409, order_id=order_id)
-    closed_there = set()
+    closed_there: dict[str, bool] = {}
     for attempt in filter(rules.is_open, attempts):
-        await close_at_gateway(db, directory, attempt)
-        closed_there.add(attempt.attempt_id)
+        closed_there[attempt.attempt_id] = await close_at_gateway(db, directory, attempt)
 
     async def remember(tx: Tx) -> None:
         order, attempts = await get_order(tx, merchant_id, order_id)
@@ -132,15 +162,18 @@ async def close(db: Db, directory: Directory, merchant_id: str, order_id: str, r
             raise Refusal("order_paid", 409, order_id=order_id)
         if any(rules.is_open(attempt) and attempt.attempt_id not in closed_there for attempt in attempts):
             raise Refusal("payment_in_progress", 409, order_id=order_id)
-        _write_closed(tx, order, attempts, reason)
+        _write_closed(tx, order, attempts, reason, closed_there)
 
     await db.run(remember)
 
 
-def _write_closed(tx: Tx, order: Order, attempts: tuple[Attempt, ...], reason: str) -> None:
+def _write_closed(
+    tx: Tx, order: Order, attempts: tuple[Attempt, ...], reason: str, closed_there: Mapping[str, bool]
+) -> None:
     now = clock.now()
     for attempt in filter(rules.is_open, attempts):
-        close_attempt(tx, attempt, reason, now)
+        look_at = None if closed_there[attempt.attempt_id] else rules.last_look_at(order, now)
+        close_attempt(tx, attempt, reason, now, look_at)
     store.mark_closed(tx, order, reason, now)
     closed = replace(order, status=OrderStatus.CLOSED, closed_at=now, close_reason=reason)
     ended = [
@@ -161,34 +194,6 @@ def _write_closed(tx: Tx, order: Order, attempts: tuple[Attempt, ...], reason: s
     tx.after_commit(partial(signals.send, "order", order.order_id))
 
 
-async def close_at_gateway(db: Db, directory: Directory, attempt: Attempt) -> None:
-    """Make sure that an attempt can never succeed. If it has, settle that and raise Refusal(`order_paid`)."""
-    account, channel = await directory.account(attempt.account_id)
-    try:
-        await channel.close(attempt.attempt_id)
-    except ChannelError as error:
-        await note_call(db, attempt, "close", error)
-        if not isinstance(error, Rejected):
-            raise unanswered(error) from error
-        if channel.is_unknown_payment(error):
-            return
-        if not channel.is_already_paid(error):
-            raise Refusal("close_rejected", 409, channel_code=error.code, channel_message=error.message) from error
-        await _settle_paid(db, account, channel, attempt)
-        order, _ = await get_order(db, attempt.merchant_id, attempt.order_id)
-        code = "order_paid" if order.status == OrderStatus.PAID else "payment_held"
-        raise Refusal(code, 409, order_id=attempt.order_id) from error
-    await note_call(db, attempt, "close")
-
-
-async def _settle_paid(db: Db, account: Account, channel: Channel, attempt: Attempt) -> None:
-    """The gateway says that it has been paid: learn how, or have it asked again."""
-    try:
-        await settle_answer(db, account, channel, attempt)
-    except ChannelError as error:
-        raise unanswered(error) from error
-
-
 def _new_order(draft: Draft) -> Order:
     now = clock.now()
     expires_at = now + timedelta(seconds=draft.expires_in_seconds)
@@ -204,6 +209,7 @@ def _new_order(draft: Draft) -> Order:
         metadata=draft.metadata,
         buyer_id=draft.buyer_id,
         notify_url=draft.notify_url,
+        return_url=draft.return_url,
         status=OrderStatus.OPEN,
         version=1,
         created_at=now,
@@ -216,38 +222,6 @@ def _new_order(draft: Draft) -> Order:
     )
 
 
-def _new_attempt(order: Order, account: Account, channel: Channel, choice: Choice, payer: Payer | None) -> Attempt:
-    if choice.method not in channel.methods:
-        raise Refusal("unknown_method", 400, method=choice.method, methods=", ".join(sorted(channel.methods)))
-    if payer is None:
-        raise Refusal("payer_needed", 422, method=choice.method)
-    now = clock.now()
-    return Attempt(
-        merchant_id=order.merchant_id,
-        attempt_id=ids.new("pay"),
-        order_id=order.order_id,
-        account_id=account.account_id,
-        channel=choice.channel,
-        method=choice.method,
-        app_id=payer.app_id,
-        payer=payer.subject,
-        amount=order.amount,
-        currency=order.currency,
-        state=AttemptState.CREATED,
-        version=1,
-        token=None,
-        token_until=None,
-        transaction_id=None,
-        reason=None,
-        created_at=now,
-        prepared_at=None,
-        settled_at=None,
-        paid_at=None,
-        ask_at=rules.next_ask_at(0, now),
-        asked=0,
-    )
-
-
 async def _same_order(db: Db, draft: Draft) -> Opened:
     found = await store.order_by_reference(db, draft.merchant_id, draft.reference)
     assert found is not None, "a unique reference was taken, yet it is not there"
@@ -257,22 +231,19 @@ async def _same_order(db: Db, draft: Draft) -> Opened:
     return Opened(order, attempts, False)
 
 
-async def _make_payable(
-    db: Db, directory: Directory, account: Account, channel: Channel, order: Order, attempt: Attempt
+async def make_payable(
+    db: Db,
+    directory: Directory,
+    account: Account,
+    channel: Channel,
+    order: Order,
+    attempt: Attempt,
+    *,
+    anew: bool = False,
 ) -> Started:
-    """Ask the gateway where there is no usable token yet, remember its answer, and sign for the host."""
-    charge = Charge(
-        attempt_id=attempt.attempt_id,
-        method=attempt.method,
-        amount=attempt.amount,
-        currency=attempt.currency,
-        subject=order.subject,
-        expires_at=order.expires_at,
-        notify_url=directory.notify_url(account),
-        app_id=attempt.app_id,
-        payer=attempt.payer,
-    )
-    if rules.has_usable_token(attempt, clock.now()):
+    """Ask the gateway where there is no usable token yet (or `anew`), remember its answer, and sign for the host."""
+    charge = charge_of(directory, account, order, attempt)
+    if not anew and rules.has_usable_token(attempt, clock.now()):
         assert attempt.token is not None and attempt.token_until is not None
         return Started(attempt, channel.client_params(charge, Prepared(attempt.token, attempt.token_until)))
     try:
@@ -285,7 +256,9 @@ async def _make_payable(
         raise Refusal("payment_rejected", 422, channel_code=error.code, channel_message=error.message) from error
     try:
         async with db.tx() as tx:
-            store.mark_prepared(tx, attempt, prepared.token, prepared.usable_until, clock.now())
+            now = clock.now()
+            again_at = rules.refresh_at(prepared.usable_until, order, now) if attempt.refresh_at else None
+            store.mark_prepared(tx, attempt, prepared.token, prepared.usable_until, now, again_at)
         attempt = replace(attempt, state=AttemptState.PENDING)
     except Conflict:
         attempt = await _after_lost_race(db, directory, attempt)
@@ -295,7 +268,7 @@ async def _make_payable(
 async def _not_prepared(db: Db, account: Account, channel: Channel, attempt: Attempt, error: Rejected) -> None:
     """The gateway's certain no. It may be that the payment has been made already: then that is what is settled."""
     if channel.is_already_paid(error):
-        await _settle_paid(db, account, channel, attempt)
+        await learn(db, account, channel, attempt)
         raise Refusal("order_paid", 409, order_id=attempt.order_id) from error
 
     async def remember(tx: Tx) -> None:
@@ -338,10 +311,6 @@ async def _after_lost_race(db: Db, directory: Directory, attempt: Attempt) -> At
         await close_at_gateway(db, directory, now_attempt)
     rules.check_payable(order, clock.now())
     raise Refusal("payment_in_progress", 409, order_id=order.order_id)
-
-
-def _app_of(payer: Payer | None) -> str:
-    return payer.app_id if payer else ""
 
 
 def _with(attempts: tuple[Attempt, ...], attempt: Attempt) -> tuple[Attempt, ...]:

@@ -44,17 +44,19 @@ class Settled:
     amount: int | None = None
 
 
-async def settle(tx: Tx, account: Account, merchant_number: str, fact: PaymentFact) -> Settled:
+async def settle(tx: Tx, account: Account, merchant_number: str, fact: PaymentFact, *, asked: bool = False) -> Settled:
     """Decide on a gateway's word and write all that follows from it: attempt, order, posting, event, case.
 
     Twice is harmless: the second time the attempt has moved, and the verdict is `repeated`. `merchant_number` is our
-    own number at the gateway that `account` belongs to.
+    own number at the gateway that `account` belongs to; `asked` says that it answers a question of now.
     """
     found = await store.attempt(tx, account.merchant_id, fact.attempt_id)
     if found is None or found[1].account_id != account.account_id:
         return Settled(Decision(Verdict.UNKNOWN_PAYMENT), None)
     order, attempt = found
-    decision = rules.decide(attempt, order, fact, merchant_number, account.late_payment)
+    decision = rules.decide(attempt, order, fact, merchant_number, account.late_payment, asked=asked)
+    if decision.verdict is Verdict.DOUBTED:
+        store.look_at(tx, attempt, clock.now())
     if decision.verdict is Verdict.MISMATCHED:
         await _open_mismatch(tx, attempt, decision.reason or "", fact)
     if decision.verdict in _EVENT_TYPES:
@@ -130,11 +132,19 @@ def _write(
     tx.after_commit(partial(signals.send, "order", order.order_id))
 
 
-def close_attempt(tx: Tx, attempt: Attempt, reason: str, now: datetime) -> None:
-    """Write that an open attempt was closed at the gateway, so that it can never be paid; held or not."""
+def write_reversed(tx: Tx, order: Order, attempt: Attempt) -> None:
+    """Write that a payment of a scanned code was undone: whatever was collected has gone back to the buyer."""
+    _write(tx, order, attempt, attempt, Decision(Verdict.CLOSED, rules.REVERSED), by="policy", note="reversed")
+
+
+def close_attempt(tx: Tx, attempt: Attempt, reason: str, now: datetime, look_at: datetime | None = None) -> None:
+    """Write that an open attempt was closed at the gateway, so that it can never be paid; held or not.
+
+    `look_at`: the gateway did not know it yet, so it is asked once more when no buyer can bring it there any longer.
+    """
     if attempt.state == AttemptState.HELD:
         cases.close_by_key(tx, attempt.merchant_id, _held_key(attempt), by="policy", resolution="closed", at=now)
-    store.move_attempt(tx, attempt, AttemptState.CLOSED, reason=reason, at=now)
+    store.move_attempt(tx, attempt, AttemptState.CLOSED, reason=reason, at=now, ask_at=look_at)
 
 
 def _held_key(held: Attempt) -> str:
@@ -270,7 +280,7 @@ async def settle_answer(db: Db, account: Account, channel: Channel, attempt: Att
         raise
 
     async def remember(tx: Tx) -> Settled:
-        settled = await settle(tx, account, channel.merchant_number, fact)
+        settled = await settle(tx, account, channel.merchant_number, fact, asked=True)
         _note(tx, attempt, "query", "answered", fact.raw_state, "", asked_at)
         return settled
 

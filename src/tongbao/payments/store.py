@@ -124,10 +124,18 @@ def mark_closed(tx: Tx, order: Order, reason: str, at: datetime) -> None:
     )
 
 
-def mark_prepared(tx: Tx, attempt: Attempt, token: str, token_until: datetime, at: datetime) -> None:
+def mark_prepared(
+    tx: Tx,
+    attempt: Attempt,
+    token: str | None,
+    token_until: datetime | None,
+    at: datetime,
+    refresh_at: datetime | None = None,
+) -> None:
     tx.write(
         """
-        UPDATE attempts SET state = 'pending', token = $4, token_until = $5, prepared_at = $6, version = version + 1
+        UPDATE attempts SET state = 'pending', token = $4, token_until = $5, prepared_at = $6, refresh_at = $7,
+                            version = version + 1
         WHERE merchant_id = $1 AND attempt_id = $2 AND version = $3 AND state IN ('created', 'pending')
         """,
         attempt.merchant_id,
@@ -136,6 +144,7 @@ def mark_prepared(tx: Tx, attempt: Attempt, token: str, token_until: datetime, a
         token,
         token_until,
         at,
+        refresh_at,
         rows=1,
     )
 
@@ -157,7 +166,7 @@ def move_attempt(
         """
         UPDATE attempts SET state = $4, reason = $5, settled_at = $6, ask_at = $7,
                             transaction_id = coalesce($8, transaction_id), paid_at = coalesce($9, paid_at),
-                            received_amount = $10, return_at = $11, version = version + 1
+                            received_amount = $10, return_at = $11, refresh_at = NULL, version = version + 1
         WHERE merchant_id = $1 AND attempt_id = $2 AND version = $3
         """,
         attempt.merchant_id,
@@ -233,6 +242,45 @@ def plan_ask(tx: Tx, attempt: Attempt, ask_at: datetime) -> None:
     )
 
 
+def mark_reversing(tx: Tx, attempt: Attempt) -> None:
+    """Remember that the gateway is asked to undo a payment, unless that has moved meanwhile."""
+    tx.write(
+        """
+        UPDATE attempts SET reason = 'reversing', version = version + 1
+        WHERE merchant_id = $1 AND attempt_id = $2 AND version = $3 AND state IN ('created', 'pending')
+        """,
+        attempt.merchant_id,
+        attempt.attempt_id,
+        attempt.version,
+        rows=1,
+    )
+
+
+def look_at(tx: Tx, attempt: Attempt, at: datetime | None) -> None:
+    """Ask about an attempt that has ended once more; or no more. Twice is harmless, so any number of rows will do."""
+    sql = "UPDATE attempts SET ask_at = $4 WHERE merchant_id = $1 AND attempt_id = $2 AND version = $3"
+    tx.write(sql, attempt.merchant_id, attempt.attempt_id, attempt.version, at)
+
+
+async def attempts_to_refresh(db: Db, now: datetime, limit: int) -> list[tuple[str, str]]:
+    rows = await db.fetch(
+        "SELECT merchant_id, attempt_id FROM attempts WHERE refresh_at <= $1 ORDER BY refresh_at LIMIT $2", now, limit
+    )
+    return [(row["merchant_id"], row["attempt_id"]) for row in rows]
+
+
+def plan_refresh(tx: Tx, attempt: Attempt, refresh_at: datetime | None) -> None:
+    """Claim the preparing: of two workers one finds the time moved."""
+    tx.write(
+        "UPDATE attempts SET refresh_at = $4 WHERE merchant_id = $1 AND attempt_id = $2 AND refresh_at = $3",
+        attempt.merchant_id,
+        attempt.attempt_id,
+        attempt.refresh_at,
+        refresh_at,
+        rows=1,
+    )
+
+
 async def orders_to_expire(db: Db, now: datetime, limit: int) -> list[tuple[str, str, datetime]]:
     rows = await db.fetch(
         """
@@ -263,6 +311,7 @@ async def backlog(db: Db, now: datetime) -> dict[str, tuple[int, float]]:
         """
         SELECT 'chase' AS kind, count(*) AS n, min(ask_at) AS since FROM attempts WHERE ask_at <= $1
         UNION ALL SELECT 'expiry', count(*), min(expire_due_at) FROM orders WHERE expire_due_at <= $1
+        UNION ALL SELECT 'prefetch', count(*), min(refresh_at) FROM attempts WHERE refresh_at <= $1
         UNION ALL SELECT 'surplus', count(*), min(return_at) FROM attempts WHERE return_at <= $1
         """,
         now,

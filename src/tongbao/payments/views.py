@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from tongbao.channels import Option
 from tongbao.kit import clock
 from tongbao.payments.model import Attempt, Order
 
@@ -32,12 +33,15 @@ def order_view(order: Order, attempts: Sequence[Attempt]) -> dict[str, Any]:
 
 
 def attempt_view(attempt: Attempt) -> dict[str, Any]:
-    """One attempt. `transaction_id` is the gateway's number for it, `reason` why it did not simply succeed."""
+    """One attempt. `host` is where the buyer was, `options` what was asked for beside the sum; `transaction_id` is the
+    gateway's number for it, `reason` why it did not simply succeed."""
     return {
         "id": attempt.attempt_id,
         "order_id": attempt.order_id,
         "channel": attempt.channel,
         "method": attempt.method,
+        "host": attempt.host,
+        "options": {name.value: attempt.options[name] for name in Option if name in attempt.options},
         "state": attempt.state,
         "reason": attempt.reason,
         "amount": attempt.amount,

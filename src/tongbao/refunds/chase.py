@@ -8,7 +8,7 @@ from tongbao import payments
 from tongbao.jobs import gather
 from tongbao.kit import clock
 from tongbao.kit.db import Conflict, Db, Tx
-from tongbao.kit.errors import ChannelError, Refusal
+from tongbao.kit.errors import ChannelError, Refusal, Rejected
 from tongbao.merchants import Directory
 from tongbao.refunds import rules, store
 from tongbao.refunds.model import Refund, RefundState
@@ -41,14 +41,25 @@ async def _chase(db: Db, directory: Directory, merchant_id: str, refund_id: str)
     if refund is None:
         return
     try:
-        if refund.state == RefundState.REQUESTED:
+        if refund.state == RefundState.REQUESTED or await _is_unknown_there(db, directory, refund):
             refund = await send(db, directory, refund)
             _log.info("refund sent again", refund_id=refund_id, asked=refund.asked, state=refund.state)
-        else:
-            settled = await ask(db, directory, refund)
-            _log.info("refund chase", refund_id=refund_id, asked=refund.asked + 1, verdict=settled.decision.verdict)
     except (ChannelError, Refusal) as error:
         _log.warning("refund chase", refund_id=refund_id, asked=refund.asked + 1, verdict="no_answer", code=error.code)
+
+
+async def _is_unknown_there(db: Db, directory: Directory, refund: Refund) -> bool:
+    """Ask about a refund. True where the gateway seemed to have taken it on, and knows nothing of it: then it is sent
+    again, under its number. (Alipay, 4.12, has no word for one that did not work out.)"""
+    try:
+        settled = await ask(db, directory, refund)
+    except Rejected as error:
+        _, channel = await directory.account(refund.account_id)
+        if refund.state == RefundState.SENT and channel.is_unknown_refund(error):
+            return True
+        raise
+    _log.info("refund chase", refund_id=refund.refund_id, asked=refund.asked + 1, verdict=settled.decision.verdict)
+    return False
 
 
 async def _claim(tx: Tx, merchant_id: str, refund_id: str) -> Refund | None:

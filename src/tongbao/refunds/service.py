@@ -198,7 +198,7 @@ async def ask(db: Db, directory: Directory, refund: Refund) -> Settled:
     account, channel = await directory.account(refund.account_id)
     asked_at = clock.now()
     try:
-        fact = await channel.query_refund(refund.refund_id)
+        fact = await channel.query_refund(refund.refund_id, refund.attempt_id)
     except ChannelError as error:
         await note_call(db, refund, "query_refund", error)
         raise

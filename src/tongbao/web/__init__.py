@@ -1,18 +1,19 @@
-"""The doors: merchants' servers and mini-programs (api), gateways (notify), operators (ops)."""
+"""The doors: merchants' servers and mini-programs (api), gateways (notify), buyers (cashier), operators (ops)."""
 
 from __future__ import annotations
 
 from fastapi import FastAPI
 
-from tongbao.web import api, notify, ops, problems
+from tongbao.web import api, cashier, notify, ops, problems
 from tongbao.web.api.store import purge
 from tongbao.web.app import App
+from tongbao.web.cashier import code_url
 from tongbao.web.context import Context
 from tongbao.web.messages import words_of
 from tongbao.web.metering import Metering
 from tongbao.web.protocol import Protocol
 
-__all__ = ["Context", "Protocol", "create", "purge", "words_of"]
+__all__ = ["Context", "Protocol", "code_url", "create", "purge", "words_of"]
 
 _DESCRIPTION = """
 One API to log buyers in, open orders and collect them through the payment gateways.
@@ -37,5 +38,6 @@ def create(version: str) -> FastAPI:
     problems.install(app, app.methods_at)
     app.add_middleware(Metering)
     # The busiest first.
-    app.open_doors((api.ROUTERS[0], notify.router, *api.ROUTERS[1:], ops.router))
+    app.open_doors((api.ROUTERS[0], notify.router, *api.ROUTERS[1:], *cashier.ROUTERS, ops.router))
+    cashier.show_static(app)
     return app

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from fastapi import Request
 
@@ -13,6 +14,7 @@ from tongbao.kit.sealing import Sealer
 from tongbao.kit.signals import Signals
 from tongbao.merchants import Directory
 
+Network = IPv4Network | IPv6Network
 MAX_BODY_BYTES = 1_000_000
 
 
@@ -26,12 +28,35 @@ class Context:
     signals: Signals
     allow_private_webhooks: bool = False
     is_stopping: Callable[[], bool] = lambda: False
+    trusted_proxies: tuple[Network, ...] = ()
 
 
 def context_of(request: Request) -> Context:
     """The application's context."""
     context: Context = request.app.state.context
     return context
+
+
+def caller_address(request: Request) -> str:
+    """The address a request comes from: the nearest that is not a proxy whose word the operator trusts."""
+    hops = [hop.strip() for hop in request.headers.get("x-forwarded-for", "").split(",") if hop.strip()]
+    address = request.client.host if request.client else "0.0.0.0"
+    trusted = context_of(request).trusted_proxies
+    while hops and _is_among(address, trusted):
+        address = hops.pop()
+    return address if _is_address(address) else "0.0.0.0"
+
+
+def _is_among(address: str, networks: tuple[Network, ...]) -> bool:
+    return _is_address(address) and any(ip_address(address) in network for network in networks)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 async def read_body(request: Request) -> bytes:

@@ -9,7 +9,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from tongbao.kit.errors import Refusal
+from tongbao.kit.words import Words
+from tongbao.web.messages_buyers import BUYERS
+from tongbao.web.messages_codes import CODES
 from tongbao.web.messages_money_back import MONEY_BACK
+from tongbao.web.messages_paying import PAYING
 
 MESSAGES: dict[str, tuple[str, str, str, str]] = {
     # Who is asking
@@ -315,7 +319,10 @@ MESSAGES: dict[str, tuple[str, str, str, str]] = {
         "内部错误",
         "服务内部出错，日志编号 {error_id}，请重试。",
     ),
+    **BUYERS,
+    **CODES,
     **MONEY_BACK,
+    **PAYING,
 }
 
 
@@ -324,7 +331,13 @@ def words_of(refusal: Refusal, *, chinese: bool = False) -> tuple[str, str]:
     if refusal.code not in MESSAGES:
         return refusal.code, str(refusal)
     title, sentence = MESSAGES[refusal.code][2:] if chinese else MESSAGES[refusal.code][:2]
-    return title, fill(sentence, refusal.values)
+    return title, fill(sentence, spoken(refusal.values, chinese=chinese))
+
+
+def spoken(values: Mapping[str, Any], *, chinese: bool) -> dict[str, Any]:
+    """A refusal's values, those that are sentences in the language that is asked for."""
+    language = "zh" if chinese else "en"
+    return {name: value.speak(language) if isinstance(value, Words) else value for name, value in values.items()}
 
 
 def fill(sentence: str, values: Mapping[str, Any]) -> str:

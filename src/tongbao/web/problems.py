@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from tongbao.kit import ids
 from tongbao.kit.db import Conflict
 from tongbao.kit.errors import Refusal
-from tongbao.web.messages import FIELD_ISSUES, fill, words_of
+from tongbao.web.messages import FIELD_ISSUES, fill, spoken, words_of
 
 _log = structlog.get_logger()
 _STATUS_CODES = {404: "not_found", 405: "method_not_allowed"}
@@ -42,7 +42,8 @@ def problem(refusal: Refusal, request: Request) -> Response:
         "code": refusal.code,
         "detail": detail,
     }
-    body |= {name: value for name, value in refusal.values.items() if name not in body and name not in _HIDDEN}
+    values = spoken(refusal.values, chinese=chinese)
+    body |= {name: value for name, value in values.items() if name not in body and name not in _HIDDEN}
     if isinstance(refusal, InvalidRequest):
         body["errors"] = field_errors(refusal.errors, chinese)
     headers = {"content-language": "zh-CN" if chinese else "en"}

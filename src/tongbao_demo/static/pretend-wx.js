@@ -2,13 +2,13 @@
  * A pretend `wx`, the global object of WeChat mini-programs, as far as the SDK uses it. What the real one asks of WeChat,
  * this one asks of the sandbox, through the shop's `/phone` routes.
  */
+import { exchange, read } from './pretend.js'
 
-/**
- * @param {string} appId the mini-program this `wx` belongs to
- * @param {(act: string, body?: object) => Promise<any>} phone
- * @param {() => { choice: Promise<'pay' | 'cancel' | 'fail'>, close: () => void }} openSheet the buyer, choosing
- */
-export function createPretendWx(appId, phone, openSheet) {
+/** The buttons of its pay sheet. */
+export const WX_TAPS = ['pay', 'cancel', 'fail']
+
+/** @param {import('./pretend.js').Surroundings} around */
+export function createPretendWx({ appId, phone, openSheet, alert, copy, heard }) {
   // WeChat keeps a storage for each mini-program, and so does this.
   const keyOf = (key) => `${appId}:${key}`
 
@@ -22,12 +22,15 @@ export function createPretendWx(appId, phone, openSheet) {
       )
     },
 
-    request({ method, url, header, data, timeout, success, fail }) {
-      const body = data && JSON.stringify(data)
-      const answered = fetch(url, { method, headers: header, body, signal: AbortSignal.timeout(timeout) })
-      answered
-        .then(async (answer) => ({ statusCode: answer.status, data: read(await answer.text()) }))
-        .then(success, (error) => fail({ errMsg: `request:fail ${error.message}` }))
+    request({ url, method, header, data, timeout, success, fail }) {
+      const answered = exchange(url, method, header, data && JSON.stringify(data), timeout)
+      answered.then(
+        ({ status, text }) => {
+          heard(read(text))
+          success({ statusCode: status, data: read(text) })
+        },
+        (error) => fail({ errMsg: `request:fail ${error.message}` }),
+      )
     },
 
     requestPayment({ success, fail, ...sheet }) {
@@ -35,6 +38,15 @@ export function createPretendWx(appId, phone, openSheet) {
         () => success({ errMsg: 'requestPayment:ok' }),
         (error) => fail({ errMsg: `requestPayment:fail ${error.message}` }),
       )
+    },
+
+    setClipboardData({ data, success }) {
+      copy(data)
+      success({ errMsg: 'setClipboardData:ok' })
+    },
+
+    showModal({ content, complete }) {
+      alert(content).then(() => complete({ confirm: true, errMsg: 'showModal:ok' }))
     },
 
     getStorageSync: (key) => JSON.parse(localStorage.getItem(keyOf(key)) || '""'),
@@ -52,14 +64,5 @@ export function createPretendWx(appId, phone, openSheet) {
     } finally {
       close()
     }
-  }
-}
-
-/** As `wx.request` gives it: parsed where it is JSON, else as text. */
-function read(text) {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return text
   }
 }

@@ -13,7 +13,7 @@ export function stepRows(events, news) {
 /** What happened, with milliseconds since the first; then the steps to come. */
 function inOrder(events, news) {
   const [done, ahead] = serverSteps(news?.steps ?? [])
-  const phone = events.map(({ name, at }) => ({ kind: 'phone', at, title: t(`event_${name}`) }))
+  const phone = events.map(({ name, at, detail }) => ({ kind: 'phone', at, title: t(`event_${name}`), detail }))
   const happened = [...phone, ...done, ...goingBack(news)].sort((one, other) => one.at - other.at)
   return [...happened.map((each) => ({ ...each, since: each.at - happened[0].at })), ...ahead]
 }

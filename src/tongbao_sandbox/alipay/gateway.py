@@ -129,6 +129,10 @@ class Alipay:
         self._people.clear()
         self._payment_codes.clear()
 
+    def books(self) -> list[dict[str, object]]:
+        """Every merchant's lines and balance."""
+        return self._book.statements()
+
     def snapshot(self) -> dict[str, object]:
         """All state."""
         return {

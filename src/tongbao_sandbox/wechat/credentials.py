@@ -92,12 +92,14 @@ class Merchant:
 
 @dataclass(slots=True)
 class App:
-    """A mini-program: its secret, who its pretend buyer is, and everybody who ever logged in."""
+    """A mini-program, or an official account with pages inside WeChat (`is_web`): its secret, who its pretend buyer is,
+    and everybody who ever logged in."""
 
     appid: str
     secret: str
     openid: str
     openids: list[str] = field(default_factory=list)
+    is_web: bool = False
 
     def knows(self, openid: str) -> bool:
         """Whether this openid is somebody's under this appid."""
@@ -126,9 +128,9 @@ def new_merchant(appids: list[str], now: float) -> Papers:
     )
 
 
-def new_app() -> App:
-    """A mini-program nobody had before, with a buyer of its own."""
-    return App(appid=f"wx{secrets.token_hex(8)}", secret=secrets.token_hex(16), openid=new_openid())
+def new_app(*, is_web: bool = False) -> App:
+    """A mini-program or an official account nobody had before, with a buyer of its own."""
+    return App(appid=f"wx{secrets.token_hex(8)}", secret=secrets.token_hex(16), openid=new_openid(), is_web=is_web)
 
 
 def new_openid() -> str:
@@ -136,7 +138,7 @@ def new_openid() -> str:
     return "o" + base64.urlsafe_b64encode(secrets.token_bytes(21)).decode()[:27]
 
 
-def published(merchant: Merchant, app: App, address: Address) -> dict[str, Any]:
+def published(merchant: Merchant, app: App, web_app: App, address: Address) -> dict[str, Any]:
     """What a merchant's developer holds: enough to configure any SDK."""
     papers = merchant.papers
     public = merchant.signers[merchant.public_key_id].public_key()
@@ -146,6 +148,8 @@ def published(merchant: Merchant, app: App, address: Address) -> dict[str, Any]:
         "mchid": merchant.mchid,
         "appid": app.appid,
         "app_secret": app.secret,
+        "web_appid": web_app.appid,
+        "web_app_secret": web_app.secret,
         "apiv3_key": papers.apiv3_key,
         "merchant_serial": merchant.serial,
         "merchant_private_key_pem": papers.merchant_private_key_pem,
@@ -155,6 +159,7 @@ def published(merchant: Merchant, app: App, address: Address) -> dict[str, Any]:
         "platform_certificate_pem": papers.platform_certificate_pem,
         "platform_serial": merchant.platform_serial,
         "openid": app.openid,
+        "web_openid": web_app.openid,
     }
 
 

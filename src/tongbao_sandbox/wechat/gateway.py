@@ -91,14 +91,16 @@ class WeChat:
             "PUT merchants": self._change_merchant,
         }
 
-    def add_app(self) -> App:
-        """A new mini-program."""
-        app = credentials.new_app()
+    def add_app(self, *, is_web: bool = False) -> App:
+        """A new mini-program, or an official account with pages."""
+        app = credentials.new_app(is_web=is_web)
         self.apps[app.appid] = app
         return app
 
     def add_merchant(self, papers: Papers) -> Merchant:
-        """A merchant from its papers."""
+        """A merchant from its papers, with an official account beside its mini-program."""
+        if not any(self.apps[appid].is_web for appid in papers.appids):
+            papers.appids.append(self.add_app(is_web=True).appid)
         merchant = self.merchants[papers.mchid] = Merchant(papers)
         return merchant
 
@@ -129,6 +131,10 @@ class WeChat:
         self._orders.clear()
         self._book.clear()
         self._miniprogram.reset()
+
+    def books(self) -> list[dict[str, object]]:
+        """Every merchant's lines and balance."""
+        return self._book.statements()
 
     def snapshot(self) -> dict[str, object]:
         """All state."""
@@ -214,5 +220,6 @@ class WeChat:
         return self.merchants[mchid]
 
     def _published(self, merchant: Merchant) -> dict[str, Any]:
-        app = self.apps[merchant.papers.appids[0]]
-        return credentials.published(merchant, app, self._around.address) | terms.of(merchant.papers)
+        apps = [self.apps[appid] for appid in merchant.papers.appids]
+        web_app = next(app for app in apps if app.is_web)
+        return credentials.published(merchant, apps[0], web_app, self._around.address) | terms.of(merchant.papers)

@@ -1,5 +1,5 @@
 """The mini-program site (port offset 2), `api.weixin.qq.com`: log-in codes, access tokens and phone numbers (protocol
-9.1 to 9.3).
+9.1 to 9.3), and the log-in of pages inside WeChat (`oauth`).
 
 Everything is answered with HTTP 200; a failure has `errcode` and `errmsg`.
 """
@@ -21,8 +21,9 @@ import orjson
 from aiohttp import web
 
 from tongbao_sandbox.gateway import Surroundings
-from tongbao_sandbox.wechat import phones
+from tongbao_sandbox.wechat import oauth, phones
 from tongbao_sandbox.wechat.credentials import App
+from tongbao_sandbox.wechat.oauth import Failure, OAuth
 from tongbao_sandbox.wechat.phones import PhoneCode
 
 CODE_LIFE_SECONDS = 300
@@ -31,14 +32,6 @@ TOKEN_LIFE_SECONDS = 7200
 TOKEN_OVERLAP_SECONDS = 300
 FORCED_PER_DAY = 20
 FORCED_APART_SECONDS = 30
-
-
-class Failure(Exception):
-    """An errcode and its errmsg."""
-
-    def __init__(self, errcode: int, errmsg: str) -> None:
-        super().__init__(errmsg)
-        self.errcode = errcode
 
 
 @dataclass(slots=True)
@@ -81,10 +74,11 @@ class MiniProgramApi:
         self._tokens: dict[str, Tokens] = {key: Tokens(**facts) for key, facts in saved.get("tokens", {}).items()}
         self._session_keys: dict[str, str] = dict(saved.get("session_keys", {}))
         self._calls: defaultdict[str, deque[float]] = defaultdict(deque)
+        self._oauth = OAuth(around, apps, saved.get("oauth", {}))
 
     def snapshot(self) -> dict[str, object]:
         """Codes, tokens and session keys, as JSON can hold them."""
-        keys = {"tokens": self._tokens, "session_keys": self._session_keys}
+        keys = {"tokens": self._tokens, "session_keys": self._session_keys, "oauth": self._oauth.snapshot()}
         return {"codes": self._codes, "phones": self._phones, **keys}
 
     def reset(self) -> None:
@@ -94,6 +88,7 @@ class MiniProgramApi:
         self._tokens.clear()
         self._session_keys.clear()
         self._calls.clear()
+        self._oauth.reset()
 
     def login(self, appid: str, openid: str, unionid: str | None, high_risk: bool) -> str:
         """What `wx.login` gives this buyer: a code for five minutes and one use."""
@@ -116,6 +111,10 @@ class MiniProgramApi:
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
         path, _, query = request.raw_path.partition("?")
+        if (request.method, path) == ("GET", oauth.AUTHORIZE):
+            page = self._oauth.authorize(dict(parse_qsl(query)))
+            self._around.log.write("wechat", "request", f"GET {path}", "ok" if page.status == 302 else "refused")
+            return page
         try:
             answer = self._act(request.method, path, dict(parse_qsl(query)), await request.read())
             verdict = "ok"
@@ -134,6 +133,8 @@ class MiniProgramApi:
     def _act(self, method: str, path: str, query: Mapping[str, str], body: bytes) -> dict[str, object]:
         if (method, path) == ("GET", "/sns/jscode2session"):
             return self._exchange(query)
+        if (method, path) == ("GET", oauth.EXCHANGE):
+            return self._oauth.exchange(self._app(query, is_web=True), query)
         if (method, path) == ("GET", "/cgi-bin/token"):
             return self._token(query)
         if (method, path) == ("POST", "/cgi-bin/stable_token"):
@@ -226,14 +227,14 @@ class MiniProgramApi:
             raise Failure(45011, "api minute-quota reach limit, must slower, retry next minute")
         tokens.forced_at.append(now)
 
-    def _app(self, given: Mapping[str, Any]) -> App:
-        """The app that asks, with its secret checked. Raises Failure."""
+    def _app(self, given: Mapping[str, Any], *, is_web: bool = False) -> App:
+        """The app that asks, with its secret checked: a mini-program, or what has pages. Raises Failure."""
         if not given.get("appid"):
             raise Failure(41002, "appid missing")
         if not given.get("secret"):
             raise Failure(41004, "appsecret missing")
         app = self._apps.get(str(given["appid"]))
-        if app is None:
+        if app is None or app.is_web != is_web:
             raise Failure(40013, "invalid appid")
         if not secrets.compare_digest(app.secret.encode(), str(given["secret"]).encode()):
             raise Failure(40125, "invalid appsecret")

@@ -11,8 +11,9 @@ import aiohttp
 from tongbao.channels.model import Channel
 from tongbao.channels.wechatpay.account import SECRET_FIELDS, read_account
 from tongbao.channels.wechatpay.channel import WeChatPay
+from tongbao.channels.wechatpay.methods import takes_code
 
-__all__ = ["SECRET_FIELDS", "open_channel", "validate_account"]
+__all__ = ["SECRET_FIELDS", "open_channel", "takes_code", "validate_account"]
 
 
 def open_channel(

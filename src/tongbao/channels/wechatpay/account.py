@@ -20,6 +20,7 @@ PUBLIC_FIELDS = frozenset(
     {
         "mchid",
         "merchant_serial",
+        "app_id",
         "base_url",
         "platform_public_key_id",
         "platform_public_key_pem",
@@ -34,7 +35,8 @@ _LEAST_KEY_BITS = 2048
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who calls, and whom it believes. `platform_keys` are found by the serial the platform names them with."""
+    """Who calls, and whom it believes. `platform_keys` are found by the serial the platform names them with; `app_id`
+    is the app that is named where the payer has none."""
 
     merchant_number: str
     merchant_serial: str
@@ -44,6 +46,7 @@ class Account:
     platform_keys: Mapping[str, TrustedKey] = field(repr=False)
     base_url: str
     timeout_seconds: float
+    app_id: str | None
 
 
 def read_account(settings: Mapping[str, Any], *, check_private_key: bool) -> Account:
@@ -72,6 +75,7 @@ def read_account(settings: Mapping[str, Any], *, check_private_key: bool) -> Acc
         platform_keys={**_certificates(settings), **public_keys},
         base_url=_BASE_URL if settings.get("base_url") is None else _base_url(settings),
         timeout_seconds=_timeout_seconds(settings),
+        app_id=None if settings.get("app_id") is None else _app_id(settings),
     )
 
 
@@ -131,6 +135,16 @@ def _private_key(settings: Mapping[str, Any], check: bool) -> RSAPrivateKey:
 def _cipher(settings: Mapping[str, Any]) -> AESGCM:
     reason = "expected the 32 ASCII characters set as APIv3 key on the merchant platform (not the v2 API key)"
     return AESGCM(_text(settings, "apiv3_key", r"[\x21-\x7e]{32}", reason).encode())
+
+
+def _app_id(settings: Mapping[str, Any]) -> str:
+    return _text(
+        settings,
+        "app_id",
+        r"wx\w{4,30}",
+        "expected an AppID, wx and letters or digits, that is bound to the merchant number (merchant platform: Product "
+        "center > AppID accounts); what no mini-program's buyer pays is collected for it: native, h5, app and code",
+    )
 
 
 def _base_url(settings: Mapping[str, Any]) -> str:

@@ -42,10 +42,11 @@ _ACCOUNT: Mapping[str, Words] = {
         "`tongbao account update` 更正",
     ),
     "APPID_MCHID_NOT_MATCH": Words(
-        "The mini-program is not bound to the merchant number. Bind it on the merchant platform (Product center > "
-        "AppID accounts) and confirm it in the mini-program's own console; app_ids of the account must name it too",
-        "小程序未与商户号绑定。请在商户平台（产品中心 > AppID账号管理）发起绑定，并在小程序后台确认；账户的 app_ids "
-        "也须包含它",
+        "The app (the mini-program, or the account's app_id where the buyer has none) is not bound to the merchant "
+        "number. Bind it on the merchant platform (Product center > AppID accounts) and confirm it in the app's own "
+        "console; app_ids of the account, where it has any, must name it too",
+        "该 AppID（小程序，或买家不在小程序内时账户的 app_id）未与商户号绑定。请在商户平台（产品中心 > AppID账号管理"
+        "）发起绑定，并在其自己的后台确认；账户若设有 app_ids 也须包含它",
     ),
     "NO_AUTH": Words(
         "The merchant may not do this. Open the product on the merchant platform (Product center > My products; for "
@@ -114,11 +115,20 @@ _PAYMENT: Mapping[str, Words] = {
         "买家正在输入密码。无需处理，系统会再次查询",
     ),
     "payer_missing": Words(
-        "Send the buyer's openid under the mini-program with the payment",
-        "请在支付请求中带上买家在该小程序下的 openid",
+        "Who pays is not known. By jsapi, send the buyer's openid under the mini-program; by h5, the IP address that "
+        "the buyer's browser calls from",
+        "缺少付款人信息：jsapi 须带上买家在该小程序下的 openid；h5 须带上买家浏览器的 IP 地址",
     ),
     "unsupported_method": Words(
-        "Pay by the method jsapi, the only one that this channel has", "请使用支付方式 jsapi：本渠道仅支持这一种"
+        "Pay by jsapi (mini-programs), native (QR code), h5 (browser), app, or code (a scanned payment code)",
+        "请使用 jsapi（小程序）、native（扫码）、h5（浏览器）、app 或 code（付款码）",
+    ),
+    "unsupported_option": Words(
+        "WeChat Pay cannot do this by this method. It can be told to do without balance, debit_card or credit_card, or "
+        "to take the balance only (not by code); a return_url goes with h5 alone, and instalments with none. Leave it "
+        "out, or pay in another way",
+        "该支付方式不支持此要求。可限制不使用 balance、debit_card 或 credit_card，或仅限 balance（付款码除外）；"
+        "return_url 仅 h5 支持；不支持指定分期（instalments）。请去掉该要求，或换一种支付方式",
     ),
     "unsupported_currency": Words(
         "Use CNY, the only currency it takes",
@@ -128,10 +138,11 @@ _PAYMENT: Mapping[str, Words] = {
 
 _REFUND: Mapping[str, Words] = {
     "NOT_ENOUGH": Words(
-        "The merchant's unsettled funds do not cover the refund. Wait for today's sales, or put money in on the "
-        "merchant platform (Transaction center > Top up); the refund is sent again by itself under the same number",
-        "商户未结算资金不足以退款。可等待当日新的收款，或在商户平台（交易中心 > 充值/转入）充值；系统会用同一单号自动"
-        "重发",
+        "Of a refund: the merchant's unsettled funds do not cover it. Wait for today's sales, or put money in on the "
+        "merchant platform (Transaction center > Top up); it is sent again by itself under the same number. Of a "
+        "payment: the buyer's money does not cover it, so let the buyer choose another card and scan the code again",
+        "若是退款：商户未结算资金不足。可等待当日新的收款，或在商户平台（交易中心 > 充值/转入）充值；系统会用同一单号自"
+        "动重发。若是支付：买家余额不足，请买家换卡后重新扫描付款码",
     ),
     "USER_ACCOUNT_ABNORMAL": Words(
         "The buyer's account is gone, so WeChat Pay cannot refund it, now or later. Pay the buyer in another way (a "
@@ -148,9 +159,11 @@ _REFUND: Mapping[str, Words] = {
     "INVALID_REQUEST": Words(
         "It breaks one of WeChat Pay's rules; its message says which. Of a refund: more than is left of the payment, "
         "more than 365 days after it, or another sum under the same number. See the payment on the merchant platform "
-        "(Transaction center > Orders), and pay the buyer in another way if it is too old",
+        "(Transaction center > Orders), and pay the buyer in another way if it is too old. Of a payment by code that "
+        "is reversed: more than seven days after it, so refund it instead",
         "请求不符合微信支付的业务规则，具体见其返回信息。退款时常见：超过可退余额、支付超过365天、同一单号金额不一"
-        "致。请在商户平台（交易中心 > 交易订单）查看；若已超期，请用其他方式退给买家",
+        "致。请在商户平台（交易中心 > 交易订单）查看；若已超期，请用其他方式退给买家。撤销付款码支付时：支付已超过七"
+        "天，请改为退款",
     ),
     "unsupported": Words(
         "For the buyer's card, send bank (such as ICBC_DEBIT), card_number and card_holder; the account needs "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -18,6 +19,7 @@ from tongbao.channels.model import (
     Diagnosis,
     Notice,
     PaymentFact,
+    PaymentState,
     PlatformKey,
     Prepared,
     Redirection,
@@ -27,18 +29,23 @@ from tongbao.channels.model import (
 from tongbao.channels.wechatpay import diagnosis, errors, signing, wire
 from tongbao.channels.wechatpay.account import Account, certificate_key
 from tongbao.channels.wechatpay.advice import ADVICE
-from tongbao.channels.wechatpay.signing import TrustedKey
+from tongbao.channels.wechatpay.methods import METHODS
+from tongbao.channels.wechatpay.signing import PaySignature, TrustedKey
 from tongbao.kit.errors import Rejected, Unavailable, Uncertain, Untrusted
 from tongbao.kit.words import Words
 
 _SCHEME = "WECHATPAY2-SHA256-RSA2048"
-_PREPARE = "/v3/pay/transactions/jsapi"
+_PREPARE = "/v3/pay/transactions/"
+_COLLECT = "/v3/pay/transactions/codepay"
 _PAYMENT = "/v3/pay/transactions/out-trade-no/"
 _REFUND = "/v3/refund/domestic/refunds"
 _CERTIFICATES = "/v3/certificates"
 
-# A prepayment token lives two hours (2.1); the margin is for the buyer who is just about to type a password.
+# A prepayment token or a code lives two hours, the address of an h5 payment five minutes (2.1). The margin is for the
+# buyer who is just about to type a password, or whose browser is on its way.
 _TOKEN_LIFE = timedelta(hours=2) - timedelta(minutes=5)
+_ADDRESS_LIFE = timedelta(minutes=5) - timedelta(seconds=30)
+_REVERSIBLE = timedelta(days=7)  # (2.3)
 _CONNECT_TIMEOUT_SECONDS = 3.0
 # An answer that was never compressed is verified over the very bytes that came.
 _SKIPPED_HEADERS = ("Accept-Encoding",)
@@ -51,8 +58,9 @@ class WeChatPay:
     """WeChat Pay v3 for one merchant account."""
 
     name = "wechatpay"
-    methods = wire.METHODS
+    methods = METHODS
     most_refunds = 50  # of one payment (5.3)
+    notice_window = signing.CLOCK_TOLERANCE
 
     def __init__(self, account: Account, transport: aiohttp.ClientSession, clock: Callable[[], datetime]) -> None:
         self.merchant_number = account.merchant_number
@@ -66,35 +74,50 @@ class WeChatPay:
         self._query_tail = f"?mchid={account.merchant_number}"
         self._close_body = wire.close_body(account.merchant_number)
 
+    def app_for(self, payer_app_id: str | None) -> str | None:
+        """The payer's own app, under which their openid holds; else the one that the account names."""
+        return payer_app_id or self._account.app_id
+
     async def prepare(self, charge: Charge) -> Prepared:
         """Create the order, or get a fresh token for the one that is there (2.1): twice is harmless."""
         body = wire.order_body(charge, self.merchant_number)
-        usable_until = self._clock() + _TOKEN_LIFE
-        answer = await self._call("POST", _PREPARE, body)
-        return Prepared(_read(wire.prepay_token, answer), usable_until)
+        usable_until = self._clock() + (_ADDRESS_LIFE if charge.method == "h5" else _TOKEN_LIFE)
+        answer = await self._call("POST", _PREPARE + charge.method, body)
+        return Prepared(_read(partial(wire.token, charge.method), answer), usable_until)
 
     def client_params(self, charge: Charge, prepared: Prepared) -> Mapping[str, str]:
-        """Exactly what `wx.requestPayment` takes (3.1); the app's id is signed, but not among them."""
-        timestamp, nonce, package = self._timestamp(), _nonce(), wire.package(prepared.token)
-        message = signing.pay_message(charge.app_id, timestamp, nonce, package)
-        return {
-            "timeStamp": timestamp,
-            "nonceStr": nonce,
-            "package": package,
-            "signType": "RSA",
-            "paySign": signing.sign(self._account.private_key, message),
-        }
+        """Exactly what the client takes: `wx.requestPayment`, an app's SDK, a QR code or a browser (2.1, 3.1)."""
+        sign = partial(self._sign_pay_call, charge.app_id)
+        return wire.client_params(charge, prepared.token, self.merchant_number, sign)
+
+    async def collect(self, charge: Charge, auth_code: str) -> PaymentFact:
+        """Collect from a scanned payment code (2.3). No notice follows: the answer is the result, or a query's is."""
+        body = wire.code_body(charge, auth_code, self.merchant_number)
+        try:
+            answer = await self._call("POST", _COLLECT, body, moves_money=True)
+        except Uncertain as error:
+            if not errors.is_awaiting_buyer(error):
+                raise
+            return wire.awaited(charge, self.merchant_number)
+        return _read_payment(answer, charge.attempt_id)
+
+    async def reverse(self, attempt_id: str, app_id: str) -> None:
+        """Undo a payment of a scanned code (2.3). Once reversed it stays so, and again is answered the same."""
+        body = wire.reversal_body(app_id, self.merchant_number)
+        try:
+            answer = await self._call("POST", _payment(attempt_id, "/reverse"), body, moves_money=True)
+        except Rejected as error:
+            await self._judge_reversal(attempt_id, error)
+        else:
+            _check_subject(attempt_id, _read(wire.reversed_attempt, answer))
 
     async def query(self, attempt_id: str) -> PaymentFact:
         """Ask what became of a payment (2.5)."""
-        answer = await self._call("GET", _PAYMENT + quote(attempt_id, safe="") + self._query_tail)
-        fact = _read(wire.payment_fact, answer)
-        _check_subject(attempt_id, fact.attempt_id)
-        return fact
+        return _read_payment(await self._call("GET", _payment(attempt_id, self._query_tail)), attempt_id)
 
     async def close(self, attempt_id: str) -> None:
         """Close a payment (2.7). Once closed it stays closed, and closing it again is answered the same."""
-        await self._call("POST", _PAYMENT + quote(attempt_id, safe="") + "/close", self._close_body)
+        await self._call("POST", _payment(attempt_id, "/close"), self._close_body)
 
     def is_unknown_payment(self, error: Rejected) -> bool:
         """Whether they have never heard of the payment."""
@@ -109,8 +132,8 @@ class WeChatPay:
         answer = await self._call("POST", _REFUND, wire.refund_body(order), moves_money=True)
         return _read_refund(answer, order.refund_id)
 
-    async def query_refund(self, refund_id: str) -> RefundFact:
-        """Ask what became of a refund (5.2)."""
+    async def query_refund(self, refund_id: str, attempt_id: str) -> RefundFact:
+        """Ask what became of a refund (5.2): they find it by its own number alone."""
         answer = await self._call("GET", f"{_REFUND}/{quote(refund_id, safe='')}")
         return _read_refund(answer, refund_id)
 
@@ -168,6 +191,24 @@ class WeChatPay:
         if accepted:
             return _ACCEPTED
         return Answer(400, orjson.dumps({"code": "FAIL", "message": reason[:64]}))
+
+    async def _judge_reversal(self, attempt_id: str, refusal: Rejected) -> None:
+        if refusal.code in errors.ENDED:
+            return
+        if refusal.code in errors.WHENEVER:
+            raise refusal
+        # One word of theirs refuses what is too early, what is too late, and what is over already: ask which it is.
+        fact = await self.query(attempt_id)
+        if fact.state is PaymentState.CLOSED:
+            return
+        if fact.paid_at and self._clock() - fact.paid_at > _REVERSIBLE:
+            raise refusal
+        raise Uncertain(refusal.code, refusal.message, refusal.http_status)
+
+    def _sign_pay_call(self, app_id: str, order: str) -> PaySignature:
+        timestamp, nonce = self._timestamp(), _nonce()
+        message = signing.pay_message(app_id, timestamp, nonce, order)
+        return PaySignature(timestamp, nonce, signing.sign(self._account.private_key, message))
 
     def _open_certificates(self, answer: bytes) -> tuple[tuple[PlatformKey, ...], dict[str, TrustedKey]]:
         try:
@@ -242,6 +283,16 @@ def _read(reader: Callable[[bytes], _Value], answer: bytes) -> _Value:
         return reader(answer)
     except ValueError as error:
         raise Uncertain("malformed", str(error)) from None
+
+
+def _payment(attempt_id: str, tail: str) -> str:
+    return _PAYMENT + quote(attempt_id, safe="") + tail
+
+
+def _read_payment(answer: bytes, attempt_id: str) -> PaymentFact:
+    fact = _read(wire.payment_fact, answer)
+    _check_subject(attempt_id, fact.attempt_id)
+    return fact
 
 
 def _read_refund(answer: bytes, refund_id: str) -> RefundFact:

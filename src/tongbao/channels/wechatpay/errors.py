@@ -10,11 +10,12 @@ ORDER_NOT_EXIST = "ORDER_NOT_EXIST"
 ORDER_PAID = "ORDER_PAID"
 RESOURCE_NOT_EXISTS = "RESOURCE_NOT_EXISTS"
 _SIGN_ERROR = "SIGN_ERROR"
+_USERPAYING = "USERPAYING"
 
 # These come with status 500, and yet say for certain that nothing happened.
 _CERTAIN_DESPITE_500 = frozenset({"INVALID_TRANSACTIONID", "OPENID_MISMATCH"})
 # These leave the outcome open, whatever status they come with.
-_NEVER_CERTAIN = frozenset({"BIZ_ERR_NEED_RETRY", "SYSTEM_ERROR", "USERPAYING"})
+_NEVER_CERTAIN = frozenset({"BIZ_ERR_NEED_RETRY", "SYSTEM_ERROR", _USERPAYING})
 # Their words for "too often" (11.2). The status is 429, and the words are for the day when it is not.
 _TOO_OFTEN = frozenset({"FREQUENCY_LIMITED", "FREQUENCY_LIMIT_EXCEED", "RATELIMIT_EXCEED", "RATELIMIT_EXCEEDED"})
 
@@ -24,24 +25,29 @@ _TOO_OFTEN = frozenset({"FREQUENCY_LIMITED", "FREQUENCY_LIMIT_EXCEED", "RATELIMI
 # the same refund gets it again. One that is not known here is for good too: a person then sees it at once.
 _MENDABLE = frozenset({"MCH_NOT_EXISTS", "NOT_ENOUGH", "NO_AUTH", "REQUEST_BLOCKED", "RULE_LIMIT", _SIGN_ERROR})
 
+# A payment of which they say this can never succeed any more.
+ENDED = frozenset({"ORDER_CLOSED", "ORDER_REVERSED"})
+# Of a reversal, these are a no whenever it is asked for. Any other may speak of its moment: fifteen seconds must have
+# passed since the payment was asked for, and seven days must not (2.3), and which code says so is not published.
+WHENEVER = frozenset(
+    {"APPID_MCHID_NOT_MATCH", "MCH_NOT_EXISTS", "NO_AUTH", ORDER_NOT_EXIST, "PARAM_ERROR", _SIGN_ERROR}
+)
+
 CODES = frozenset(
     {
         *_CERTAIN_DESPITE_500,
         *_NEVER_CERTAIN,
         *_TOO_OFTEN,
         *_MENDABLE,
+        *ENDED,
+        *WHENEVER,
         "ACCOUNT_ERROR",
-        "APPID_MCHID_NOT_MATCH",
         "AUTH_CODE_EXPIRE",
         "AUTH_CODE_INVALID",
         "BANK_ERROR",
         "INVALID_REQUEST",
-        "ORDER_CLOSED",
-        ORDER_NOT_EXIST,
         ORDER_PAID,
-        "ORDER_REVERSED",
         "OUT_TRADE_NO_USED",
-        "PARAM_ERROR",
         RESOURCE_NOT_EXISTS,
         "TRADE_ERROR",
         "USER_ACCOUNT_ABNORMAL",
@@ -66,7 +72,7 @@ def sort_answer(status: int, body: bytes, doubt: Untrusted | None, *, moves_mone
         return Rejected(code, message, status)
     if status == 429 or code in _TOO_OFTEN:
         # Preparing, asking and closing may all be repeated under the same number, and a prepayment whose token never
-        # reached us cannot be paid. A refund may have been taken on all the same (5.4).
+        # reached us cannot be paid. What moves money may have been taken on all the same (1.9, 5.4).
         return Uncertain(code, message, status) if moves_money else Unavailable(code, message, status)
     is_certain = 400 <= status < 500 or code in _CERTAIN_DESPITE_500
     if not is_certain or code in _NEVER_CERTAIN:
@@ -74,6 +80,12 @@ def sort_answer(status: int, body: bytes, doubt: Untrusted | None, *, moves_mone
     if doubt:
         return Untrusted(doubt.code, f"{doubt.message} (in answer {status} {code})".lstrip(), status)
     return Rejected(code, message, status)
+
+
+def is_awaiting_buyer(error: Uncertain) -> bool:
+    """Whether a payment by a scanned code waits for the buyer's password. How that is said is open (2.3): 202 is "taken
+    on, not finished" (1.9), be it with this code or with the transaction as it stands."""
+    return error.code == _USERPAYING or error.http_status == 202
 
 
 def is_no_for_now(error: Rejected) -> bool:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP, PKCS1v15
@@ -25,7 +25,7 @@ _PADDING = PKCS1v15()
 _HASH = SHA256()
 _SECRET_PADDING = OAEP(MGF1(SHA1()), SHA1(), None)  # noqa: S303 (theirs to choose; nothing rests on SHA-1 here)
 _SECRET_PADDING_BYTES = 42
-_CLOCK_TOLERANCE_SECONDS = 300
+CLOCK_TOLERANCE = timedelta(seconds=300)
 _PROBE_PREFIX = "WECHATPAY/SIGNTEST/"
 _NO_END = datetime.max.replace(tzinfo=UTC)
 
@@ -47,6 +47,15 @@ class Sealed:
     ciphertext: str
 
 
+@dataclass(frozen=True, slots=True)
+class PaySignature:
+    """A client's pay call, signed: when, with which nonce, and the signature."""
+
+    timestamp: str
+    nonce: str
+    signature: str
+
+
 def request_message(method: str, target: str, timestamp: str, nonce: str, body: bytes) -> bytes:
     """What a request's signature covers. `target` is path and raw query exactly as sent (1.2)."""
     return f"{method}\n{target}\n{timestamp}\n{nonce}\n".encode() + body + b"\n"
@@ -57,9 +66,10 @@ def answer_message(timestamp: str, nonce: str, body: bytes) -> bytes:
     return f"{timestamp}\n{nonce}\n".encode() + body + b"\n"
 
 
-def pay_message(app_id: str, timestamp: str, nonce: str, package: str) -> bytes:
-    """What `paySign` covers in a mini-program (3.1)."""
-    return f"{app_id}\n{timestamp}\n{nonce}\n{package}\n".encode()
+def pay_message(app_id: str, timestamp: str, nonce: str, order: str) -> bytes:
+    """What the signature of a client's pay call covers (3.1). `order` is what the call names the order by: a page or
+    mini-program its whole `package`, an app the bare token."""
+    return f"{app_id}\n{timestamp}\n{nonce}\n{order}\n".encode()
 
 
 def sign(key: RSAPrivateKey, message: bytes) -> str:
@@ -84,7 +94,7 @@ def find_doubt(
     if signature.startswith(_PROBE_PREFIX):
         return Untrusted("signature_probe")
     if not _is_fresh(timestamp, now):
-        return Untrusted("timestamp_stale", f"{timestamp[:20]!r} is not within {_CLOCK_TOLERANCE_SECONDS} s of {now}")
+        return Untrusted("timestamp_stale", f"{timestamp[:20]!r} is not within {CLOCK_TOLERANCE.seconds} s of {now}")
     trusted = keys.get(serial)
     if trusted is None or (trusted.usable_until and trusted.usable_until <= now):
         return Untrusted("serial_unknown", f"no usable platform key {serial[:64]!r}")
@@ -139,7 +149,7 @@ def signed_digest(key: RSAPublicKey, signature: str) -> bytes | None:
 def _is_fresh(timestamp: str, now: datetime) -> bool:
     if not (timestamp.isascii() and timestamp.isdecimal() and len(timestamp) <= 12):
         return False
-    return abs(int(timestamp) - now.timestamp()) <= _CLOCK_TOLERANCE_SECONDS
+    return abs(int(timestamp) - now.timestamp()) <= CLOCK_TOLERANCE.total_seconds()
 
 
 def _is_signed(key: RSAPublicKey, signature: str, timestamp: str, nonce: str, body: bytes) -> bool:

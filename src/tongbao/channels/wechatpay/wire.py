@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 import structlog
@@ -14,6 +15,7 @@ import structlog
 from tongbao.channels.model import (
     Charge,
     Destination,
+    Means,
     Notice,
     PaymentFact,
     PaymentState,
@@ -23,10 +25,10 @@ from tongbao.channels.model import (
     RefundOrder,
     RefundState,
 )
-from tongbao.channels.wechatpay.signing import Sealed
+from tongbao.channels.wechatpay.fields import fen_or_none, json_object, part, text, text_or_none, time, time_or_none
+from tongbao.channels.wechatpay.methods import check, check_currency
+from tongbao.channels.wechatpay.signing import PaySignature, Sealed
 from tongbao.kit.errors import Rejected
-
-METHODS = frozenset({"jsapi"})
 
 # Section 2.6 of the protocol. REFUND is a payment that succeeded and of which some or all went back later.
 STATES: Mapping[str, PaymentState] = {
@@ -47,6 +49,13 @@ REFUND_STATES: Mapping[str, RefundState] = {
     "ABNORMAL": RefundState.ABNORMAL,
     "CLOSED": RefundState.CLOSED,
 }
+
+# What a prepared order is known by, by the method (2.1).
+_TOKENS = {"jsapi": "prepay_id", "app": "prepay_id", "native": "code_url", "h5": "h5_url"}
+
+# What they can be told not to take (2.1). Of the rest, and of "nothing but", they have words for the balance alone.
+_LIMITS = {Means.BALANCE: "no_balance", Means.CREDIT_CARD: "no_credit", Means.DEBIT_CARD: "no_debit"}
+_BALANCE_ONLY = "balance_only"
 
 _DESTINATIONS = {
     Destination.BUYER_CARD: "USER_BANK_CARD",
@@ -82,25 +91,37 @@ class CertificateOffer:
 
 def order_body(charge: Charge, merchant_number: str) -> bytes:
     """The body that prepares a charge (2.1), the same bytes for the same charge: other bytes under one number are
-    refused. Raises Rejected for what WeChat Pay can never collect."""
-    if charge.method not in METHODS:
-        raise Rejected("unsupported_method", charge.method)
-    _check_currency(charge.currency)
-    if not charge.payer:
-        raise Rejected("payer_missing", "this method needs the buyer's openid under the app")
-    fields: dict[str, object] = {
-        "appid": charge.app_id,
-        "mchid": merchant_number,
-        "description": _safe_text(charge.subject, _LONGEST_DESCRIPTION),
-        "out_trade_no": charge.attempt_id,
-        "time_expire": charge.expires_at.astimezone(_BEIJING).isoformat(timespec="seconds"),
-        "notify_url": charge.notify_url,
-        "amount": {"total": charge.amount, "currency": charge.currency},
-        "payer": {"openid": charge.payer},
-    }
-    if charge.payer_ip:
-        fields["scene_info"] = {"payer_client_ip": charge.payer_ip}
+    refused. Raises Rejected for what WeChat Pay can never collect, as `check` does."""
+    check(charge, scans_buyer=False)
+    fields = _order(charge, merchant_number)
+    fields["time_expire"] = charge.expires_at.astimezone(_BEIJING).isoformat(timespec="seconds")
+    fields["notify_url"] = charge.notify_url
+    # What a method does not take must be left out, not null or empty (1.1).
+    if charge.method == "jsapi":
+        fields["payer"] = {"openid": charge.payer}
+    if limits := _limits(charge):
+        fields["limit_pay"] = limits
+    if scene := _scene(charge):
+        fields["scene_info"] = scene
     return orjson.dumps(fields)
+
+
+def code_body(charge: Charge, auth_code: str, merchant_number: str) -> bytes:
+    """The body that collects from a scanned payment code at once (2.3). Raises Rejected as `check` does.
+
+    It has neither an end nor an address for a notice: the answer is the result, or a query's is.
+    """
+    check(charge, scans_buyer=True)
+    fields = _order(charge, merchant_number)
+    fields["payer"] = {"auth_code": auth_code}
+    # They insist on a store, by the merchant's own number for it. Until we know of stores, the merchant is one.
+    fields["scene_info"] = {"store_info": {"out_id": merchant_number}}
+    return orjson.dumps(fields)
+
+
+def reversal_body(app_id: str, merchant_number: str) -> bytes:
+    """The body that reverses a payment of a scanned code (2.3)."""
+    return orjson.dumps({"appid": app_id, "mchid": merchant_number})
 
 
 def close_body(merchant_number: str) -> bytes:
@@ -111,7 +132,7 @@ def close_body(merchant_number: str) -> bytes:
 def refund_body(order: RefundOrder) -> bytes:
     """The body that sends money back (5.1), the same bytes for the same order: a refund that was not answered is sent
     again as it was. Raises Rejected for what WeChat Pay can never refund."""
-    _check_currency(order.currency)
+    check_currency(order.currency)
     fields: dict[str, object] = {
         "out_trade_no": order.attempt_id,
         "out_refund_no": order.refund_id,
@@ -139,46 +160,72 @@ def redirection_body(redirection: Redirection, encrypt: Callable[[str], str]) ->
     return orjson.dumps(fields)
 
 
-def package(token: str) -> str:
-    """The `package` value of the client's pay call (3.1)."""
-    return f"prepay_id={token}"
+def token(method: str, answer: bytes) -> str:
+    """What the client needs of the answer to a prepared order: its token, or an address to be scanned or opened."""
+    return text(json_object(answer), _TOKENS[method])
 
 
-def prepay_token(answer: bytes) -> str:
-    """The token for the client in the answer to a prepared order."""
-    return _text(_object(answer), "prepay_id")
+def client_params(
+    charge: Charge, token: str, merchant_number: str, sign: Callable[[str], PaySignature]
+) -> Mapping[str, str]:
+    """What the client takes: the host's pay function or an app's SDK (3.1), or an address to be shown or opened (2.1).
+
+    `sign` signs the pay call for what it names the order by; the app's id is signed, too.
+    """
+    match charge.method:
+        case "jsapi":
+            return _request_payment(package := f"prepay_id={token}", sign(package))
+        case "app":
+            return _app_call(charge.app_id, merchant_number, token, sign(token))
+        case "native":
+            return {"code_url": token}
+        case "h5":
+            back = f"&redirect_url={quote(charge.return_url, safe='')}" if charge.return_url else ""
+            return {"h5_url": token + back}
+        case _:
+            return {}
+
+
+def reversed_attempt(answer: bytes) -> str:
+    """Which payment an answer says was reversed (2.3)."""
+    return text(json_object(answer), "out_trade_no")
 
 
 def payment_fact(transaction: bytes) -> PaymentFact:
     """A transaction, from a query (2.5) or a decrypted notice (4.4). A value of the wrong type counts as not there."""
-    fields = _object(transaction)
-    amount, payer = _part(fields, "amount"), _part(fields, "payer")
-    word = _text(fields, "trade_state")
+    fields = json_object(transaction)
+    amount, payer = part(fields, "amount"), part(fields, "payer")
+    word = text(fields, "trade_state")
     return PaymentFact(
-        attempt_id=_text(fields, "out_trade_no"),
+        attempt_id=text(fields, "out_trade_no"),
         state=payment_state(word),
         raw_state=word,
-        merchant_number=_text(fields, "mchid"),
-        app_id=_text_or_none(fields, "appid"),
-        amount=_fen_or_none(amount, "total"),
-        payer_amount=_fen_or_none(amount, "payer_total"),
-        currency=_text_or_none(amount, "currency"),
-        transaction_id=_text_or_none(fields, "transaction_id"),
-        paid_at=_time_or_none(fields, "success_time"),
-        payer=_text_or_none(payer, "openid"),
+        merchant_number=text(fields, "mchid"),
+        app_id=text_or_none(fields, "appid"),
+        amount=fen_or_none(amount, "total"),
+        payer_amount=fen_or_none(amount, "payer_total"),
+        currency=text_or_none(amount, "currency"),
+        transaction_id=text_or_none(fields, "transaction_id"),
+        paid_at=time_or_none(fields, "success_time"),
+        payer=text_or_none(payer, "openid"),
     )
+
+
+def awaited(charge: Charge, merchant_number: str) -> PaymentFact:
+    """A payment of which the answer says that the buyer is being asked, and nothing more (2.3)."""
+    return PaymentFact(charge.attempt_id, PaymentState.PENDING, "USERPAYING", merchant_number, charge.app_id)
 
 
 def refund_answer(answer: bytes) -> RefundFact:
     """A refund, as its request, a query and a redirection answer it (5.1). None repeats the merchant."""
-    fields = _object(answer)
-    return _refund_fact(fields, _text(fields, "status"), merchant_number=None)
+    fields = json_object(answer)
+    return _refund_fact(fields, text(fields, "status"), merchant_number=None)
 
 
 def refund_notice(plaintext: bytes) -> RefundFact:
     """A refund in a decrypted notice (5.5), where its state has another name and the currency is not said."""
-    fields = _object(plaintext)
-    return _refund_fact(fields, _text(fields, "refund_status"), merchant_number=_text(fields, "mchid"))
+    fields = json_object(plaintext)
+    return _refund_fact(fields, text(fields, "refund_status"), merchant_number=text(fields, "mchid"))
 
 
 def payment_state(word: str) -> PaymentState:
@@ -197,12 +244,12 @@ def refund_state(word: str) -> RefundState:
 
 def envelope(body: bytes) -> Envelope:
     """Read a notification's outside (4.1)."""
-    fields = _object(body)
+    fields = json_object(body)
     return Envelope(
-        notice_id=_text(fields, "id"),
-        event_type=_text(fields, "event_type"),
-        original_type=_text(_part(fields, "resource"), "original_type"),
-        sealed=_sealed(_part(fields, "resource")),
+        notice_id=text(fields, "id"),
+        event_type=text(fields, "event_type"),
+        original_type=text(part(fields, "resource"), "original_type"),
+        sealed=_sealed(part(fields, "resource")),
     )
 
 
@@ -222,20 +269,20 @@ def notice(outside: Envelope, plaintext: bytes) -> Notice:
 
 def merchant_of(plaintext: bytes) -> str | None:
     """The merchant number that an opened notice speaks of, of whatever kind it is; None where it names none."""
-    return _text_or_none(_object(plaintext), "mchid")
+    return text_or_none(json_object(plaintext), "mchid")
 
 
 def certificate_offers(answer: bytes) -> list[CertificateOffer]:
     """The platform certificates in an answer (1.5), still sealed."""
-    offers = _object(answer).get("data")
+    offers = json_object(answer).get("data")
     if not isinstance(offers, list) or not all(isinstance(offer, dict) for offer in offers):
         raise ValueError("data is not a list of objects")
     return [
         CertificateOffer(
-            serial=_text(offer, "serial_no"),
-            usable_from=_time(offer, "effective_time"),
-            usable_until=_time(offer, "expire_time"),
-            sealed=_sealed(_part(offer, "encrypt_certificate")),
+            serial=text(offer, "serial_no"),
+            usable_from=time(offer, "effective_time"),
+            usable_until=time(offer, "expire_time"),
+            sealed=_sealed(part(offer, "encrypt_certificate")),
         )
         for offer in offers
     ]
@@ -247,23 +294,68 @@ def platform_key(offer: CertificateOffer, certificate: bytes) -> PlatformKey:
 
 
 def _refund_fact(fields: Mapping[str, Any], word: str, merchant_number: str | None) -> RefundFact:
-    amount = _part(fields, "amount")
+    amount = part(fields, "amount")
     return RefundFact(
-        refund_id=_text(fields, "out_refund_no"),
+        refund_id=text(fields, "out_refund_no"),
         state=refund_state(word),
         raw_state=word,
         merchant_number=merchant_number,
-        attempt_id=_text_or_none(fields, "out_trade_no"),
-        amount=_fen_or_none(amount, "refund"),
-        currency=_text_or_none(amount, "currency"),
-        gateway_refund_id=_text_or_none(fields, "refund_id"),
-        refunded_at=_time_or_none(fields, "success_time"),
+        attempt_id=text_or_none(fields, "out_trade_no"),
+        amount=fen_or_none(amount, "refund"),
+        currency=text_or_none(amount, "currency"),
+        gateway_refund_id=text_or_none(fields, "refund_id"),
+        refunded_at=time_or_none(fields, "success_time"),
     )
 
 
-def _check_currency(currency: str) -> None:
-    if currency != "CNY":
-        raise Rejected("unsupported_currency", currency)
+def _order(charge: Charge, merchant_number: str) -> dict[str, object]:
+    return {
+        "appid": charge.app_id,
+        "mchid": merchant_number,
+        "description": _safe_text(charge.subject, _LONGEST_DESCRIPTION),
+        "out_trade_no": charge.attempt_id,
+        "amount": {"total": charge.amount, "currency": charge.currency},
+    }
+
+
+def _limits(charge: Charge) -> list[str]:
+    if not charge.only:
+        unknown = sorted(charge.without - _LIMITS.keys())
+        if unknown:
+            raise Rejected("unsupported_option", f"cannot do without {', '.join(unknown)} alone")
+        return sorted(_LIMITS[means] for means in charge.without)
+    if charge.only != {Means.BALANCE} or Means.BALANCE in charge.without:
+        raise Rejected("unsupported_option", "the balance is the only means that it can be limited to")
+    return [_BALANCE_ONLY]
+
+
+def _scene(charge: Charge) -> dict[str, object]:
+    scene: dict[str, object] = {"payer_client_ip": charge.payer_ip} if charge.payer_ip else {}
+    if charge.method == "h5":
+        scene["h5_info"] = {"type": "Wap"}
+    return scene
+
+
+def _request_payment(package: str, signed: PaySignature) -> dict[str, str]:
+    return {
+        "timeStamp": signed.timestamp,
+        "nonceStr": signed.nonce,
+        "package": package,
+        "signType": "RSA",
+        "paySign": signed.signature,
+    }
+
+
+def _app_call(app_id: str, merchant_number: str, token: str, signed: PaySignature) -> dict[str, str]:
+    return {
+        "appid": app_id,
+        "partnerid": merchant_number,
+        "prepayid": token,
+        "package": "Sign=WXPay",
+        "noncestr": signed.nonce,
+        "timestamp": signed.timestamp,
+        "sign": signed.signature,
+    }
 
 
 def _safe_text(text: str, longest: int) -> str:
@@ -272,53 +364,5 @@ def _safe_text(text: str, longest: int) -> str:
 
 
 def _sealed(resource: Mapping[str, Any]) -> Sealed:
-    associated_data = _text_or_none(resource, "associated_data") or ""
-    return Sealed(_text(resource, "nonce"), associated_data, _text(resource, "ciphertext"))
-
-
-def _object(raw: bytes) -> Mapping[str, Any]:
-    fields = orjson.loads(raw)
-    if not isinstance(fields, dict):
-        raise ValueError("not a JSON object")
-    return fields
-
-
-def _part(fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    part = fields.get(name)
-    return part if isinstance(part, dict) else {}
-
-
-def _text(fields: Mapping[str, Any], name: str) -> str:
-    text = _text_or_none(fields, name)
-    if text is None:
-        raise ValueError(f"{name} is missing")
-    return text
-
-
-def _text_or_none(fields: Mapping[str, Any], name: str) -> str | None:
-    value = fields.get(name)
-    if not isinstance(value, str) or not value:
-        return None
-    if "\x00" in value:
-        raise ValueError(f"{name} has a character that no text has")  # and that no database keeps
-    return value
-
-
-def _fen_or_none(fields: Mapping[str, Any], name: str) -> int | None:
-    value = fields.get(name)
-    return value if type(value) is int else None
-
-
-def _time(fields: Mapping[str, Any], name: str) -> datetime:
-    moment = _time_or_none(fields, name)
-    if moment is None:
-        raise ValueError(f"{name} is not a time")
-    return moment
-
-
-def _time_or_none(fields: Mapping[str, Any], name: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(_text(fields, name))
-        return moment.astimezone(UTC) if moment.tzinfo else None
-    except (ValueError, OverflowError):
-        return None
+    associated_data = text_or_none(resource, "associated_data") or ""
+    return Sealed(text(resource, "nonce"), associated_data, text(resource, "ciphertext"))

@@ -8,7 +8,8 @@ from typing import Any
 import aiohttp
 
 from tongbao.hosts.model import Host
-from tongbao.hosts.wechat.host import SECRET_FIELDS, WeChat, read_app
+from tongbao.hosts.wechat.api import SECRET_FIELDS, read_app
+from tongbao.hosts.wechat.host import WeChat
 
 __all__ = ["SECRET_FIELDS", "open_host", "validate_app"]
 

@@ -1,6 +1,6 @@
 """The API for merchants' servers and for mini-programs."""
 
-from tongbao.web.api import cases, explanations, orders, refunds, sessions, timeline, webhooks
+from tongbao.web.api import cases, codes, explanations, orders, refunds, sessions, timeline, webhooks
 
 ROUTERS = (
     orders.router,
@@ -10,5 +10,6 @@ ROUTERS = (
     webhooks.router,
     cases.router,
     explanations.router,
+    codes.router,
 )
 """Its routes, the busiest first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -9,6 +10,7 @@ from fastapi.responses import StreamingResponse
 
 from tongbao import buyers, payments, webhooks
 from tongbao.buyers import BuyerPrincipal
+from tongbao.channels import Instalments, channel_names, channel_of_code
 from tongbao.kit import clock
 from tongbao.kit.db import Db
 from tongbao.kit.errors import Refusal
@@ -29,7 +31,7 @@ from tongbao.web.api.schemas import (
     refusals,
     takes,
 )
-from tongbao.web.context import Context, context_of, read_body
+from tongbao.web.context import Context, caller_address, context_of, read_body
 from tongbao.web.problems import InvalidRequest
 
 router = APIRouter(prefix="/v1", tags=["orders"])
@@ -67,9 +69,9 @@ async def create(request: Request) -> Response:
             await _make_endpoint(context, principal.merchant_id, body.notify)
         draft = _draft(principal, body)
         payer = await _payer_of(context.db, principal.merchant_id, body.buyer)
-        first = (Choice(body.payment.channel, body.payment.method), payer) if body.payment else None
-        opened = await payments.create_order(context.db, context.directory, draft, first)
-        view = payments.order_view(opened.order, opened.attempts)
+        first = (_choice(body.payment, request, principal), payer) if body.payment else None
+        opened = await payments.create_order(context.db, context.directory, draft, first, prefetch=body.prefetch)
+        view = watching.view(context, opened.order, opened.attempts)
         if opened.started:
             view |= _started(opened.started)
         return answer(view, 201 if opened.is_new else 200)
@@ -92,8 +94,10 @@ async def pay(request: Request, order_id: str) -> Response:
 
     async def act() -> Response:
         body = parse(PaymentRequest, raw)
+        if body.auth_code is not None:
+            return await _collect(context, principal, order_id, body)
         payer = await _payer_for(context.db, principal, order_id)
-        choice = Choice(body.channel, body.method, body.fresh)
+        choice = _choice(body, request, principal)
         started = await payments.start(context.db, context.directory, principal.merchant_id, order_id, choice, payer)
         return answer(_started(started), 201)
 
@@ -114,7 +118,7 @@ async def read(request: Request, order_id: str) -> Response:
     order, attempts = await own_order(context.db, principal, order_id)
     if wait and order.status == payments.OrderStatus.OPEN:
         order, attempts = await watching.next_change(context, order, attempts, wait)
-    return answer(payments.order_view(order, attempts))
+    return answer(watching.view(context, order, attempts))
 
 
 @router.get(
@@ -147,9 +151,47 @@ async def close(request: Request, order_id: str) -> Response:
     async def act() -> Response:
         body = parse(CloseRequest, raw)
         await payments.close(context.db, context.directory, principal.merchant_id, order_id, body.reason)
-        return answer(payments.order_view(*await payments.get_order(context.db, principal.merchant_id, order_id)))
+        order, attempts = await payments.get_order(context.db, principal.merchant_id, order_id)
+        return answer(watching.view(context, order, attempts))
 
     return await once(request, context, asker(principal), raw, act)
+
+
+async def _collect(
+    context: Context, principal: Principal | BuyerPrincipal, order_id: str, body: PaymentRequest
+) -> Response:
+    """The counter: the till scans the buyer's code, and its beginning tells the channel."""
+    if isinstance(principal, BuyerPrincipal):
+        raise Refusal("merchant_only", 403)
+    assert body.auth_code is not None
+    channel = body.channel or channel_of_code(body.auth_code)
+    if channel is None:
+        raise Refusal("unknown_wallet", 422, channels=", ".join(channel_names()))
+    choice = Choice(channel, body.method, host=body.host)
+    attempt = await payments.collect(
+        context.db, context.directory, principal.merchant_id, order_id, choice, body.auth_code
+    )
+    return answer({"attempt": payments.attempt_view(attempt), "client_params": {}}, 201)
+
+
+def _choice(body: PaymentRequest, request: Request, principal: Principal | BuyerPrincipal) -> Choice:
+    """How it shall be paid. A buyer is on the host they logged in on, and at the address they call from."""
+    if body.auth_code is not None:
+        raise Refusal("auth_code_not_taken", 422, method=body.method)
+    if body.channel is None:
+        raise Refusal("channel_needed", 422)
+    is_buyer = isinstance(principal, BuyerPrincipal)
+    instalments = body.instalments and asdict(
+        Instalments(body.instalments.number, seller_pays_fee=body.instalments.fee_by == "seller")
+    )
+    options = {
+        "return_url": body.return_url,
+        "payer_ip": caller_address(request) if is_buyer else body.payer_ip,
+        "instalments": instalments,
+        "only": sorted(body.only),
+        "without": sorted(body.without),
+    }
+    return Choice(body.channel, body.method, body.fresh, None if is_buyer else body.host, options)
 
 
 async def _make_endpoint(context: Context, merchant_id: str, url: str) -> None:
@@ -172,6 +214,7 @@ def _draft(principal: Principal, body: OrderRequest) -> Draft:
         metadata=body.metadata,
         buyer_id=body.buyer,
         notify_url=body.notify,
+        return_url=body.return_url,
     )
 
 
@@ -182,14 +225,18 @@ async def _payer_of(db: Db, merchant_id: str, buyer_id: str | None) -> Payer | N
     buyer = await buyers.identity_of(db, merchant_id, buyer_id)
     if buyer is None:
         raise Refusal("unknown_buyer", 422, buyer_id=buyer_id)
-    return Payer(buyer.buyer_id, buyer.app_id, buyer.subject)
+    return _payer(buyer)
+
+
+def _payer(buyer: BuyerPrincipal) -> Payer:
+    return Payer(buyer.buyer_id, buyer.host, buyer.app_id, buyer.subject, buyer.kind)
 
 
 async def _payer_for(db: Db, principal: Principal | BuyerPrincipal, order_id: str) -> Payer | None:
     """Who pays: the buyer whose session it is (`payments.start` lets nobody pay another's order); else the buyer the
     merchant named."""
     if isinstance(principal, BuyerPrincipal):
-        return Payer(principal.buyer_id, principal.app_id, principal.subject)
+        return _payer(principal)
     order, _ = await payments.get_order(db, principal.merchant_id, order_id)
     return await _payer_of(db, principal.merchant_id, order.buyer_id)
 

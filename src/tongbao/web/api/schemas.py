@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from http import HTTPStatus
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -9,6 +10,7 @@ import orjson
 from fastapi import Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from tongbao.channels import Means
 from tongbao.kit.errors import Refusal
 from tongbao.kit.money import MAX_AMOUNT
 from tongbao.web.problems import InvalidRequest
@@ -41,36 +43,21 @@ Reference = Annotated[
     Field(description="your own number for it: unique, and sending it again is harmless", examples=["coffee-0042"]),
 ]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,32}$")]
+WebAddress = Annotated[
+    str,
+    StringConstraints(pattern=r"^https?://[!-~]{1,240}$"),
+    Field(examples=["https://shop.example.com/paid"]),
+]
+
+
+def _ip_address(text: str) -> str:
+    return str(ipaddress.ip_address(text))
 
 
 class Body(BaseModel):
     """What clients send: unknown fields are refused, so that a misspelt one is not silently lost."""
 
     model_config = ConfigDict(extra="forbid")
-
-
-class SessionRequest(Body):
-    """A log-in: the one-time code that the host gave the mini-program."""
-
-    host: Name = Field(examples=["wechat"])
-    app_id: Annotated[Text, StringConstraints(min_length=1, max_length=64)] = Field(examples=["wx8888888888888888"])
-    code: Annotated[Text, StringConstraints(min_length=1, max_length=512)]
-
-
-class SessionAnswer(BaseModel):
-    """Our session. The host's openid and session key stay on the server."""
-
-    token: str
-    buyer_id: str
-    expires_at: str
-
-
-class CurrentSession(BaseModel):
-    """Whose session it is."""
-
-    buyer_id: str
-    host: str
-    app_id: str
 
 
 class Item(Body):
@@ -82,14 +69,34 @@ class Item(Body):
     reference: Annotated[Text, StringConstraints(max_length=64)] | None = None
 
 
+class InstalmentsRequest(Body):
+    """To be paid in monthly parts."""
+
+    number: Literal[3, 6, 12]
+    fee_by: Literal["buyer", "seller"] = "buyer"
+
+
 class PaymentRequest(Body):
     """How it shall be paid."""
 
-    channel: Name = Field(description="who moves the money")
+    channel: Name | None = Field(None, description="who moves the money; a payment code tells it by itself")
     method: Name = Field(description="one of the channel's methods")
     fresh: Annotated[bool, Field(strict=True)] = Field(
         False, description="start a new attempt although an open one could be gone on with"
     )
+    host: Name | None = Field(
+        None, description="where the buyer is, of those that `tongbao ways` lists; a buyer's session tells it by itself"
+    )
+    auth_code: Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z]{10,64}$")] | None = Field(
+        None, description="the buyer's payment code, scanned at a counter; it is kept nowhere"
+    )
+    return_url: WebAddress | None = Field(None, description="where the buyer comes back to")
+    payer_ip: Annotated[str, AfterValidator(_ip_address)] | None = Field(
+        None, description="the buyer's address, where the method needs it; a buyer's session tells it by itself"
+    )
+    instalments: InstalmentsRequest | None = None
+    only: Annotated[list[Means], Field(max_length=5)] = Field([], description="the only means to pay with")
+    without: Annotated[list[Means], Field(max_length=5)] = Field([], description="means that shall not be used")
 
 
 class OrderRequest(Body):
@@ -116,7 +123,11 @@ class OrderRequest(Body):
     notify: Annotated[Text, StringConstraints(max_length=255)] | None = Field(
         None, description="a webhook address for this order's events, beside the merchant's own"
     )
+    return_url: WebAddress | None = Field(None, description="where the buyer goes from our page once it is paid")
     payment: PaymentRequest | None = Field(None, description="the first payment, in the same request")
+    prefetch: Annotated[bool, Field(strict=True)] = Field(
+        False, description="get the first payment's client parameters ready, so that the tap needs no gateway"
+    )
 
 
 class CloseRequest(Body):
@@ -138,6 +149,8 @@ class AttemptAnswer(BaseModel):
     order_id: str
     channel: str
     method: str
+    host: str = Field(description="where the buyer was")
+    options: dict[str, Any] = Field(description="what was asked for beside the sum")
     state: Literal["created", "pending", "succeeded", "failed", "closed", "surplus", "held"]
     reason: str | None
     amount: int
@@ -167,6 +180,7 @@ class OrderAnswer(BaseModel):
     close_reason: str | None
     refunded: int = Field(description="fen of its payment that are going or gone back")
     payments: list[AttemptAnswer]
+    pay_url: str = Field(description="our page for it: for any browser, and as a code for any phone")
 
 
 class PaymentAnswer(BaseModel):

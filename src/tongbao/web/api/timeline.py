@@ -22,7 +22,7 @@ router = APIRouter(prefix="/v1", tags=["orders"])
 
 _TITLES = (
     ("order", "The merchant's server opens the order", "商户服务器创建订单"),
-    ("pay", "The mini-program asks to pay", "小程序请求支付"),
+    ("pay", "The buyer's side asks to pay", "买家端请求支付"),
     ("remember", "The attempt is written down, the chase planned", "记录支付尝试并计划查询"),
     ("ask", "The gateway is asked to prepare (signed, verified)", "向支付渠道下单（签名、验签）"),
     ("answer", "Its answer is written down, the phone may pay", "记录应答，手机可以支付"),

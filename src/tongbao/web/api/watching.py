@@ -6,10 +6,12 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
+from typing import Any
 
 from tongbao import payments
 from tongbao.payments import Attempt, Order, OrderStatus
 from tongbao.web.api.schemas import dump
+from tongbao.web.cashier.addresses import pay_url
 from tongbao.web.context import Context
 
 _LOOK_SECONDS = 2.0
@@ -36,15 +38,20 @@ async def next_change(context: Context, order: Order, attempts: tuple[Attempt, .
 
 async def events(context: Context, order: Order, attempts: tuple[Attempt, ...]) -> AsyncIterator[bytes]:
     """The order as server-sent events: now, and at every change, until it is final."""
-    yield _event(order, attempts)
+    yield _event(context, order, attempts)
     while order.status == OrderStatus.OPEN and not context.is_stopping():
         before = _moves(order, attempts)
         order, attempts = await next_change(context, order, attempts, _HEARTBEAT_SECONDS)
-        yield b": still here\n\n" if _moves(order, attempts) == before else _event(order, attempts)
+        yield b": still here\n\n" if _moves(order, attempts) == before else _event(context, order, attempts)
 
 
-def _event(order: Order, attempts: Sequence[Attempt]) -> bytes:
-    return b"event: order\ndata: " + dump(payments.order_view(order, attempts)) + b"\n\n"
+def view(context: Context, order: Order, attempts: Sequence[Attempt]) -> dict[str, Any]:
+    """An order as the API shows it: as merchants are told of it, and the address of our page for it."""
+    return payments.order_view(order, attempts) | {"pay_url": pay_url(context, order.merchant_id, order.order_id)}
+
+
+def _event(context: Context, order: Order, attempts: Sequence[Attempt]) -> bytes:
+    return b"event: order\ndata: " + dump(view(context, order, attempts)) + b"\n\n"
 
 
 def _moves(order: Order, attempts: Sequence[Attempt]) -> tuple[str, ...]:

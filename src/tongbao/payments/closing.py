@@ -1,0 +1,104 @@
+"""Making sure, at the gateway, that an attempt can never succeed."""
+
+from __future__ import annotations
+
+from tongbao.channels import Channel
+from tongbao.kit.db import Db, Tx
+from tongbao.kit.errors import ChannelError, Refusal, Rejected
+from tongbao.merchants import Account, Directory
+from tongbao.payments import rules, store
+from tongbao.payments.model import Attempt, OrderStatus
+from tongbao.payments.settling import note_call, settle_answer, unanswered, write_reversed
+
+
+async def close_at_gateway(db: Db, directory: Directory, attempt: Attempt) -> bool:
+    """Close an attempt at its gateway. If it has been paid, settle that and raise Refusal (`order_paid`,
+    `payment_held`); what is not answered is refused as `unanswered`.
+
+    False where the gateway has not heard of it yet: a buyer may still bring it there until the order's time is over.
+    """
+    account, channel = await directory.account(attempt.account_id)
+    method = channel.methods[attempt.method]
+    if method.scans_buyer:
+        await _reverse_unless_paid(db, account, channel, attempt)
+        return True
+    try:
+        await channel.close(attempt.attempt_id)
+    except ChannelError as error:
+        await note_call(db, attempt, "close", error)
+        if not isinstance(error, Rejected):
+            raise unanswered(error) from error
+        if channel.is_unknown_payment(error):
+            return not method.is_late
+        if not channel.is_already_paid(error):
+            raise Refusal("close_rejected", 409, channel_code=error.code, channel_message=error.message) from error
+        await learn(db, account, channel, attempt)
+        raise await _paid(db, attempt) from error
+    await note_call(db, attempt, "close")
+    return True
+
+
+async def learn(db: Db, account: Account, channel: Channel, attempt: Attempt) -> None:
+    """The gateway says that it has been paid: learn how, or have it asked again."""
+    try:
+        await settle_answer(db, account, channel, attempt)
+    except ChannelError as error:
+        raise unanswered(error) from error
+
+
+async def reverse(db: Db, channel: Channel, attempt: Attempt) -> None:
+    """Undo a payment of a scanned code, of which the gateway says no end. Twice is harmless.
+
+    That we ask is written down first: should the answer be lost, a later success may be from before, and is not
+    believed. Raises Conflict where the payment has moved meanwhile, and the channel's errors, noted: then it is asked
+    for again.
+    """
+    if attempt.reason != rules.REVERSING:
+        async with db.tx() as tx:
+            store.mark_reversing(tx, attempt)
+    try:
+        await channel.reverse(attempt.attempt_id, attempt.app_id)
+    except ChannelError as error:
+        await note_call(db, attempt, "reverse", error)
+        if not (isinstance(error, Rejected) and channel.is_unknown_payment(error)):
+            raise
+    else:
+        await note_call(db, attempt, "reverse")
+
+    async def remember(tx: Tx) -> None:
+        found = await store.attempt(tx, attempt.merchant_id, attempt.attempt_id)
+        if found and rules.is_open(found[1]):
+            write_reversed(tx, *found)
+
+    await db.run(remember)
+
+
+async def _reverse_unless_paid(db: Db, account: Account, channel: Channel, attempt: Attempt) -> None:
+    try:
+        if attempt.reason != rules.REVERSING and await _has_ended(db, account, channel, attempt):
+            return
+        await reverse(db, channel, attempt)
+    except Rejected as error:
+        raise Refusal("close_rejected", 409, channel_code=error.code, channel_message=error.message) from error
+    except ChannelError as error:
+        raise unanswered(error) from error
+
+
+async def _has_ended(db: Db, account: Account, channel: Channel, attempt: Attempt) -> bool:
+    """Whether a payment has ended unpaid, by its gateway's word of now. Raises Refusal where it was paid."""
+    try:
+        settled = await settle_answer(db, account, channel, attempt)
+    except Rejected as error:
+        if channel.is_unknown_payment(error):
+            return False
+        raise
+    if settled.decision.verdict in rules.PAID_VERDICTS:
+        raise await _paid(db, attempt)
+    return settled.decision.verdict is not rules.Verdict.NO_NEWS
+
+
+async def _paid(db: Db, attempt: Attempt) -> Refusal:
+    found = await store.order(db, attempt.merchant_id, attempt.order_id)
+    assert found is not None, "an attempt is of an order that is there"
+    code = "order_paid" if found[0].status == OrderStatus.PAID else "payment_held"
+    return Refusal(code, 409, order_id=attempt.order_id)

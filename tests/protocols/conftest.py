@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+from tests.channels.conftest import gateway, transport
+
+__all__ = ["gateway", "transport"]
