@@ -14,10 +14,10 @@ from bench.processes import BenchError
 from bench.progress import Progress
 from bench.report import Row
 from bench.rounds import Plan
-from bench.rows import creating, notifying, signing, whole_loop
+from bench.rows import creating, notifying, signing, tapping, whole_loop
 
-_FULL = Plan(5, signing_seconds=0.5, creations=2000, notices=1500, payments=500, concurrency=16)
-_QUICK = Plan(1, signing_seconds=0.02, creations=40, notices=40, payments=20, concurrency=4)
+_FULL = Plan(5, signing_seconds=0.5, creations=2000, notices=1500, payments=500, taps=400, concurrency=16)
+_QUICK = Plan(1, signing_seconds=0.02, creations=40, notices=40, payments=20, taps=20, concurrency=4)
 _NOTE = """
 Medians of {rounds} interleaved rounds, after one to warm up. PostgreSQL is the embedded one with its durable settings
 (fsync, full_page_writes, synchronous_commit on), {connections} connections each. One server process each; it shares the
@@ -47,7 +47,10 @@ def main(quick: bool, json_file: Path | None) -> None:
 
 def _rows(plan: Plan) -> Iterator[Row]:
     """Each row, with the servers that it compares."""
-    progress = Progress(plan.rounds * signing.CONTENDERS + (plan.rounds + 1) * 8)
+    others = (creating, notifying, whole_loop, tapping)
+    progress = Progress(
+        plan.rounds * signing.CONTENDERS + (plan.rounds + 1) * sum(module.CONTENDERS for module in others)
+    )
     signed = signing.measure(plan, progress)
     yield signed
     with ExitStack() as stack:
@@ -57,14 +60,17 @@ def _rows(plan: Plan) -> Iterator[Row]:
             yield creating.measure(plan, progress, opened, doors, empty, tutorial)
             yield notifying.measure(plan, progress, opened, doors, tutorial)
         with stage.tongbao(opened, "whole", with_worker=True) as whole:
-            yield whole_loop.measure(plan, progress, opened, whole, tutorial, _rsa_ms(signed))
+            yield from whole_loop.measure(
+                plan, progress, opened, whole, tutorial, _rsa_ms(signed, 2, 1), _rsa_ms(signed, 1, 2)
+            )
+            yield tapping.measure(plan, progress, opened, whole, _rsa_ms(signed, 1, 0))
     progress.end()
 
 
-def _rsa_ms(signed: Row) -> tuple[float, ...]:
-    """What a payment cannot do without, in each round: two signatures and one verification."""
+def _rsa_ms(signed: Row, signatures: int, verifications: int) -> tuple[float, ...]:
+    """What a payment cannot do without, in each round: so many signatures and verifications."""
     sign, verify, _ = (line.ours for line in signed.lines)
-    return tuple((2 * one + other) / 1000 for one, other in zip(sign, verify, strict=True))
+    return tuple((signatures * one + verifications * other) / 1000 for one, other in zip(sign, verify, strict=True))
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ import uvloop
 # Shorter than any of the servers keeps an idle connection, so that none is closed under a request.
 _KEEP_ALIVE_SECONDS = 3
 _TIMEOUT_SECONDS = 60
+_LOOK_SECONDS = 0.02
 
 Span = tuple[float, float]
 """When one thing began and when it was done."""
@@ -40,14 +41,31 @@ class Client:
 
 
 async def burst(client: Client, job: dict[str, Any]) -> dict[str, Any]:
-    """Send every request of the job once."""
+    """Send every request of the job once, to the job's address or its own."""
 
     async def send(request: dict[str, Any]) -> None:
         headers = {"Content-Type": "application/json", **job["headers"], **request.get("headers", {})}
-        await client.ask("POST", job["url"], job["status"], headers, request["body"].encode())
+        url = request.get("url") or job["url"]
+        await client.ask("POST", url, job["status"], headers, request["body"].encode())
 
     spans = await _all(job["requests"], send, job["concurrency"])
     return {"spans": spans}
+
+
+async def prepare(client: Client, job: dict[str, Any]) -> dict[str, Any]:
+    """Open orders, and wait until those that are to be prefetched are prepared. Their ids."""
+    headers = {"Content-Type": "application/json", **job["headers"]}
+    ids: list[str] = []
+
+    async def open_one(body: dict[str, Any]) -> None:
+        order = await client.ask("POST", job["orders_url"], 201, headers, orjson.dumps(body))
+        while any(attempt["state"] == "created" for attempt in order["payments"]):
+            await asyncio.sleep(_LOOK_SECONDS)
+            order = await client.ask("GET", f"{job['orders_url']}/{order['id']}", 200, headers)
+        ids.append(order["id"])
+
+    await _all(job["orders"], open_one, job["concurrency"])
+    return {"ids": ids}
 
 
 async def loop(client: Client, job: dict[str, Any]) -> dict[str, Any]:
@@ -63,8 +81,8 @@ async def loop(client: Client, job: dict[str, Any]) -> dict[str, Any]:
         started = time.monotonic()
         order = await client.ask("POST", job["orders_url"], 201, headers, orjson.dumps(body))
         sheet, sandbox_url = orjson.dumps(order["client_params"]), job["sandbox_url"]
-        await client.ask("POST", sandbox_url + "/wechat/buyer/pay", 200, {}, sheet)
-        taken = await client.ask("POST", sandbox_url + "/wechat/notify", 200, {}, sheet)
+        await client.ask("POST", f"{sandbox_url}/{job['gateway']}/buyer/pay", 200, {}, sheet)
+        taken = await client.ask("POST", f"{sandbox_url}/{job['gateway']}/notify", 200, {}, sheet)
         if taken["status"] != 200:
             raise RuntimeError(f"the notification was answered {taken}")
         read = await client.ask("GET", f"{job['orders_url']}/{order['id']}", 200, headers)
@@ -93,7 +111,7 @@ async def _all(things: Iterable[Any], act: Callable[[Any], Awaitable[None]], con
     return spans
 
 
-_KINDS = {"burst": burst, "loop": loop}
+_KINDS = {"burst": burst, "prepare": prepare, "loop": loop}
 
 
 async def main() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median, quantiles
 
 from bench.progress import Progress
 from bench.report import Line
@@ -21,7 +22,13 @@ class Plan:
     creations: int
     notices: int
     payments: int
+    taps: int
     concurrency: int
+
+
+def percentiles(name: str, seconds: Sequence[float]) -> Results:
+    """The median and the 99th percentile of some times, in milliseconds."""
+    return {f"{name}_p50": 1000 * median(seconds), f"{name}_p99": 1000 * quantiles(seconds, n=100)[98]}
 
 
 def in_turn(

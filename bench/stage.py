@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, LiteralString
 from urllib.error import HTTPError
@@ -21,16 +21,15 @@ import psycopg
 
 from bench import opponents, store
 from bench.processes import BenchError, Server, cpu_seconds, parent_of, serving
-from bench.rounds import Results
+from bench.rounds import Results, percentiles
 from tongbao.kit import embedded, migrate
 from tongbao.kit.db import Db
 from tongbao.kit.sealing import new_master_key, sealer_from_text
 from tongbao_sandbox import persistence
-from tongbao_sandbox.gateway import Address
 from tongbao_sandbox.wechat import credentials
 from tongbao_sandbox.wechat.credentials import Merchant
 from tools.programs import ROOT, end, free_ports
-from tools.shop import ACCOUNT_FIELDS, open_merchant
+from tools.shop import ACCOUNT_FIELDS, add_alipay, open_merchant
 
 CONNECTIONS = 10
 """To the database, for each server and for pgbench."""
@@ -39,7 +38,7 @@ CONNECTIONS = 10
 @dataclass(frozen=True, slots=True)
 class Stage:
     """`merchant` holds the sandbox's own keys, so that the bench can sign notifications before they are needed;
-    `papers` are what a merchant's developer knows of it."""
+    `papers` are what a merchant's developer knows of it, `alipay_papers` what is known of its app at Alipay."""
 
     folder: Path
     database_url: str = field(repr=False)
@@ -47,13 +46,15 @@ class Stage:
     sandbox: Server
     merchant: Merchant = field(repr=False)
     papers: Mapping[str, Any] = field(repr=False)
+    alipay_papers: Mapping[str, Any] = field(repr=False)
     load: Load
     receiver: Server
 
 
 @dataclass(frozen=True, slots=True)
 class Shop:
-    """A server under measurement, the headers its merchant sends, and what an order is to it."""
+    """A server under measurement, the headers its merchant sends, what an order is to it, and by which of the sandbox's
+    gateways it is paid. `by_alipay` is the same server with orders that are paid there."""
 
     server: Server
     database_url: str = field(repr=False)
@@ -63,7 +64,9 @@ class Shop:
     order: Mapping[str, Any]
     payment: Mapping[str, Any]
     paid_status: str
+    gateway: str = "wechat"
     master_keys: str | None = field(default=None, repr=False)
+    by_alipay: Shop | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +97,15 @@ def opened() -> Iterator[Stage]:
         postgres = stack.enter_context(embedded.start(folder / "postgres"))
         with psycopg.connect(postgres.url) as connection:
             postmaster = parent_of(store.postmaster_child(connection))
-        sandbox, merchant, papers = stack.enter_context(_sandbox(folder))
+        sandbox, merchant = stack.enter_context(_sandbox(folder))
         port = free_ports(1)
         command = [sys.executable, "-m", "bench.receiver", str(port)]
         receiver = stack.enter_context(serving("receiver", command, port, folder / "receiver.log"))
         load = stack.enter_context(_load())
-        yield Stage(folder, postgres.url, postmaster, sandbox, merchant, papers, load, receiver)
+        papers = ask("GET", sandbox.url + "/credentials")
+        yield Stage(
+            folder, postgres.url, postmaster, sandbox, merchant, papers["wechat"], papers["alipay"], load, receiver
+        )
 
 
 @contextmanager
@@ -118,21 +124,24 @@ def tongbao(stage: Stage, name: LiteralString, *, with_worker: bool) -> Iterator
     }
     command = [str(Path(sys.executable).with_name("tongbao")), "serve", *([] if with_worker else ["--no-worker"])]
     with serving("tongbao", command, port, stage.folder / f"{name}.log", environment) as server:
-        app_id = stage.papers["appid"]
-        code = ask("POST", stage.sandbox.url + "/wechat/buyer/login", {"appid": app_id})["code"]
-        login = {"host": "wechat", "app_id": app_id, "code": code}
-        buyer_id = ask("POST", server.url + "/v1/sessions", login)["buyer_id"]
-        yield Shop(
+        shop = Shop(
             server,
             url,
             orders_url=server.url + "/v1/orders",
             notify_url=f"{server.url}/notify/wechatpay/{account_id}",
             headers={"Authorization": f"Bearer {api_key}"},
-            order={"amount": 1800, "subject": "Latte, large", "buyer": buyer_id},
+            order={"amount": 1800, "subject": "Latte, large", "buyer": _buyer(stage, server, "wechat")},
             payment={"payment": {"channel": "wechatpay", "method": "jsapi"}},
             paid_status="paid",
             master_keys=master_key,
         )
+        by_alipay = replace(
+            shop,
+            order={**shop.order, "buyer": _buyer(stage, server, "alipay")},
+            payment={"payment": {"channel": "alipay", "method": "create"}},
+            gateway="alipay",
+        )
+        yield replace(shop, by_alipay=by_alipay)
 
 
 @contextmanager
@@ -197,6 +206,7 @@ def burst(stage: Stage, server: Server, requests: list[dict[str, Any]], **job: A
         "rate": len(requests) / (ended - started),
         "server_ms": 1000 * meter.server_cpu_seconds / len(requests),
         "postgres_ms": 1000 * meter.postgres_cpu_seconds / len(requests),
+        **percentiles("each", [end - start for start, end in spans]),
     }
 
 
@@ -229,15 +239,24 @@ def ask(method: str, url: str, body: object = None, headers: Mapping[str, str] |
 
 
 @contextmanager
-def _sandbox(folder: Path) -> Iterator[tuple[Server, Merchant, Mapping[str, Any]]]:
+def _sandbox(folder: Path) -> Iterator[tuple[Server, Merchant]]:
     """The sandbox, from a state that we make, whose notifications come only when they are asked for."""
-    app, port, state = credentials.new_app(), free_ports(6), folder / "sandbox.json"
-    merchant = Merchant(credentials.new_merchant([app.appid], time.time()))
-    persistence.save(state, {"gateways": {"wechat": {"apps": [app], "merchants": [merchant.papers]}}})
+    port, state = free_ports(6), folder / "sandbox.json"
+    apps = [credentials.new_app(), credentials.new_app(is_web=True)]
+    merchant = Merchant(credentials.new_merchant([app.appid for app in apps], time.time()))
+    persistence.save(state, {"gateways": {"wechat": {"apps": apps, "merchants": [merchant.papers]}}})
     command = [sys.executable, "-m", "tongbao_sandbox", "--base-port", str(port), "--state", str(state)]
     with serving("the sandbox", command, port, folder / "sandbox.log") as server:
-        ask("PUT", server.url + "/faults", {"wechat": {"notify": {"lose": 1}}})
-        yield server, merchant, credentials.published(merchant, app, Address("127.0.0.1", port))
+        ask("PUT", server.url + "/faults", {name: {"notify": {"lose": 1}} for name in ("wechat", "alipay")})
+        yield server, merchant
+
+
+def _buyer(stage: Stage, server: Server, gateway: str) -> str:
+    """The id of a buyer who has logged in through the mini-program of that name."""
+    app_id = stage.papers["appid"] if gateway == "wechat" else stage.alipay_papers["app_id"]
+    shown = ask("POST", f"{stage.sandbox.url}/{gateway}/buyer/login", {"appid": app_id, "app_id": app_id})
+    login = {"host": gateway, "app_id": app_id, "code": shown.get("code") or shown["auth_code"]}
+    return str(ask("POST", server.url + "/v1/sessions", login)["buyer_id"])
 
 
 @contextmanager
@@ -255,7 +274,9 @@ async def _seeded(stage: Stage, url: str, master_key: str) -> tuple[str, str]:
     db = await Db.connect(url, size=1)
     try:
         hook_url = stage.receiver.url + "/webhooks"
-        opened = await open_merchant(db, sealer_from_text(master_key), stage.papers, hook_url)
+        sealer = sealer_from_text(master_key)
+        opened = await open_merchant(db, sealer, stage.papers, hook_url)
+        await add_alipay(db, sealer, opened.merchant_id, stage.alipay_papers)
     finally:
         await db.close()
     return opened.account_id, opened.api_key

@@ -24,7 +24,7 @@ async def violations(stage: Stage) -> list[str]:
     while await ledger.seal(stage.db, clock.now()):
         pass
     found = [f"still under way: {line}" for line in stage.stuck]
-    books = [gateway_book(await stage.book(merchant)) for merchant in stage.merchants]
+    books = [gateway_book(book) for merchant in stage.merchants for book in await stage.books(merchant)]
     findings = await check(stage.db, books)
     for finding in findings:
         found += _shortened([f"{finding.number} {finding.name}: {line}" for line in finding.wrong])

@@ -34,14 +34,16 @@ class Chores:
         """The work that was found. Deliveries are begun here, and ended in `do`."""
         found = await payments.chase_due(self.db, self.directory)
         found += await payments.expire_due(self.db, self.directory)
+        found += await payments.refresh_due(self.db, self.directory)
         found += await refunds.return_surplus(self.db, self.directory)
         found += await refunds.chase_due(self.db, self.directory)
         return found + await self.courier.deliver_due()
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, stage: Stage) -> AsyncIterator[Chores]:
-        """Put together as the application would, and taken apart at the end."""
+    async def open(cls, stage: Stage, db: Db | None = None) -> AsyncIterator[Chores]:
+        """Put together as the application would, and taken apart at the end; over the stage's own pool, or another."""
+        db = db or stage.db
         async with aiohttp.ClientSession() as transport, egress.guarded_session(True) as session:
-            directory = Directory(stage.db, stage.sealer, transport, stage.url)
-            yield cls(stage.db, directory, Courier(stage.db, stage.sealer, session))
+            directory = Directory(db, stage.sealer, transport, stage.url)
+            yield cls(db, directory, Courier(db, stage.sealer, session))

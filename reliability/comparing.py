@@ -78,4 +78,4 @@ def compare_postings(world: World, merchant: Merchant, order: Order) -> None:
         sums[posting.debit_account] = sums.get(posting.debit_account, 0) + posting.amount
         sums[posting.credit_account] = sums.get(posting.credit_account, 0) - posting.amount
     found = {account: sum_ for account, sum_ in sums.items() if sum_}
-    assert found == order.balances(merchant.account_id), (found, order)
+    assert found == order.balances(merchant.tills[order.channel].account_id), (found, order)

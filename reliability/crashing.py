@@ -30,7 +30,7 @@ from tongbao.kit.db import Db, Tx
 from tongbao.settings import Settings
 
 _PACKAGE = str(Path(app.__file__).parent) + os.sep
-_NOBODY = {"kit", "jobs", "app.py", "worker.py"}
+_NOBODY = {"kit", "jobs", "protocols", "app.py", "worker.py"}
 """Rooms that others act through: they name no point."""
 _WRITES = re.compile(r"\b(INSERT|UPDATE|DELETE)\b")
 _SIZE_BYTES = 512
@@ -94,7 +94,7 @@ class Orders:
 def who(frame: FrameType | None) -> str:
     """Who acts: the outermost and the innermost function of a room on the way here, and the body of its transaction.
 
-    A channel or host is named by the verb that it was asked for.
+    A channel or host is named with the verb that it was asked for.
     """
     way, verb, body = list[str](), "", ""
     while frame:
@@ -103,7 +103,7 @@ def who(frame: FrameType | None) -> str:
             room, _, file = code.co_filename.removeprefix(_PACKAGE).partition(os.sep)
             function = code.co_qualname.replace(".<locals>", "")
             if room in ("channels", "hosts") and not way:
-                verb = f" asks {function.rpartition('.')[2]}"
+                verb = f" asks {file.partition(os.sep)[0]} to {function.rpartition('.')[2]}"
             elif room == "kit" and function == "Db.run":
                 body = frame.f_locals["body"].__name__
             elif room not in _NOBODY and not (room == "web" and way):

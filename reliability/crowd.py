@@ -7,7 +7,8 @@ import random
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypeVar
 
-from reliability.merchant import JSAPI, Answer, Merchant
+from reliability.merchant import Answer, Merchant
+from reliability.wallets import Wallet
 
 _LONGEST_PAUSE_SECONDS = 0.5
 
@@ -51,10 +52,10 @@ def code_of(answer: Answer) -> str:
     return str(answer.body.get("code", "")) if isinstance(answer.body, dict) and not answer.is_yes else ""
 
 
-async def begin_payment(merchant: Merchant, amount: int, **changes: Any) -> Answer | None:
+async def begin_payment(merchant: Merchant, wallet: Wallet, amount: int, **changes: Any) -> Answer | None:
     """Open an order with its first payment, asking again under the same reference."""
-    draft = merchant.draft(amount=amount, payment=JSAPI, **changes)
-    return await insist(lambda: merchant.order(**draft))
+    draft = merchant.draft(wallet, paying=True, amount=amount, **changes)
+    return await insist(lambda: merchant.order(draft))
 
 
 def random_parts(total: int, count: int, chance: random.Random) -> list[int]:

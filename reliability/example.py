@@ -14,10 +14,12 @@ from typing import Any, Protocol, TypeVar
 from hypothesis import strategies as st
 
 from reliability import comparing
-from reliability.merchant import JSAPI, Answer, Merchant
+from reliability.merchant import Answer, Merchant
 from reliability.predictions import OPEN, Attempt, Order, Refund
+from reliability.wallets import ALIPAY, WALLETS, WECHAT, Till
 from reliability.world import World
 from tongbao.kit import clock
+from tongbao.kit.money import yuan
 
 T = TypeVar("T")
 
@@ -28,7 +30,10 @@ _A_CHASE_SECONDS = 3700.0
 """Longer than the longest pause of the chase: everything open has been asked about."""
 _A_WHILE_SECONDS = 30.0
 _OTHER_APP = "wx0000000000000000"
-_SPOILINGS = ("signature", "body", "timestamp", "serial", "key", "amount", "aad", "probe")
+_SPOILINGS = {
+    WECHAT: ("signature", "body", "timestamp", "serial", "key", "amount", "aad", "probe"),
+    ALIPAY: ("signature", "body", "unsigned", "key", "total_amount", "app_id", "seller_id", "added"),
+}
 
 _pick = st.integers(0, 30)
 
@@ -66,19 +71,20 @@ class Example:
 
     def create(self, draw: Draw) -> None:
         amount = draw(st.integers(1, 500))
+        wallet = draw(st.sampled_from(WALLETS))
         lives_long = draw(st.booleans())
         revives = draw(st.booleans())
         paying, kill = draw(st.booleans()), draw(st.booleans())
         merchant = self.world.merchants[revives]
         expires_in = _LONG_SECONDS if lives_long else _SHORT_SECONDS
-        draft = merchant.draft(amount=amount, expires_in=expires_in, payment=JSAPI if paying else None)
+        draft = merchant.draft(wallet, paying=paying, amount=amount, expires_in=expires_in)
         self._perhaps_kill(kill, merchant.ask("POST", "/v1/orders", draft))
         answer = self.world.ask(merchant, "POST", "/v1/orders", draft)
         assert answer.is_yes, answer
         expires_at = datetime.fromisoformat(answer.body["expires_at"])
-        order = Order(answer.body["id"], draft["reference"], amount, expires_at, revives)
+        order = Order(wallet.channel, answer.body["id"], draft["reference"], amount, expires_at, revives)
         if paying:
-            order.attempts.append(Attempt.begun(answer.body["attempt"]["id"], amount, clock.now()))
+            order.attempts.append(Attempt.begun(answer.body["attempt"]["id"], order, clock.now()))
         self.orders.append((merchant, order))
         self._again_gives_the_same("/v1/orders", merchant, draft, answer)
 
@@ -87,13 +93,14 @@ class Example:
         fresh = draw(st.sampled_from((True, True, False)))
         kill = draw(st.booleans())
         merchant, order = self._order(which)
-        path, wish = f"/v1/orders/{order.order_id}/payments", {**JSAPI, "fresh": fresh}
+        till = merchant.tills[order.channel]
+        path, wish = f"/v1/orders/{order.order_id}/payments", {**till.wallet.payment, "fresh": fresh}
         if len(order.attempts) >= _MOST_ATTEMPTS:
             return
         if not fresh:
-            self._perhaps_kill(kill, merchant.ask("POST", path, wish, token=merchant.buyer_token))
+            self._perhaps_kill(kill, merchant.ask("POST", path, wish, token=till.buyer_token))
         refusal = order.refusal_to_pay(clock.now())
-        answer = self.world.ask(merchant, "POST", path, wish, token=merchant.buyer_token)
+        answer = self.world.ask(merchant, "POST", path, wish, token=till.buyer_token)
         going_on = next((each for each in order.attempts if each.state in OPEN), None)
         if refusal is None and not fresh and going_on and answer.status == 409:
             # Its token was too old, a new one was asked for, and so we heard that it is paid.
@@ -109,7 +116,7 @@ class Example:
             assert attempt_id == going_on.attempt_id, "a second tap made a second attempt"
             going_on.go_on(clock.now())
         else:
-            order.attempts.append(Attempt.begun(attempt_id, order.amount, clock.now()))
+            order.attempts.append(Attempt.begun(attempt_id, order, clock.now()))
 
     def buyer(self, draw: Draw) -> None:
         """On the phone. Nothing is heard of it here, unless its notice is told now."""
@@ -118,7 +125,8 @@ class Example:
         heard = draw(st.booleans())
         merchant, order, attempt = self._payable_attempt(which)
         can_pay = attempt.can_be_paid(order, clock.now())
-        answer = self.world.sandbox(f"/wechat/buyer/{way}", self._named(merchant, attempt))
+        till = merchant.tills[order.channel]
+        answer = self.world.sandbox(f"/{till.wallet.gateway}/buyer/{way}", _named(till, attempt))
         if way.startswith("pay"):
             assert answer.is_yes == can_pay, answer
             attempt.is_paid |= answer.is_yes
@@ -171,39 +179,41 @@ class Example:
     def forge(self, draw: Draw) -> None:
         """Somebody else's notice comes: nothing may move, which the invariant sees."""
         which = draw(_pick)
-        mutate = draw(st.sampled_from(_SPOILINGS))
-        merchant, _, attempt = self._attempt(which)
-        assert self.world.notified(self._named(merchant, attempt) | {"mutate": mutate}) >= 400
+        spoiling = draw(st.integers(0, 7))
+        merchant, order, attempt = self._attempt(which)
+        till = merchant.tills[order.channel]
+        mutate = {"mutate": _SPOILINGS[till.wallet][spoiling]}
+        assert self.world.notified(till.wallet.gateway, _named(till, attempt) | mutate) >= 400
 
     def hold(self, draw: Draw) -> None:
         """The gateway's own notice does not say what was asked for."""
         which = draw(_pick)
         reason = draw(st.sampled_from(("wrong_app", "wrong_amount", "wrong_merchant", "wrong_currency")))
         merchant, order, attempt = self._attempt(which)
-        changes: dict[str, object] = {
-            "wrong_app": {"appid": _OTHER_APP},
-            "wrong_amount": {"amount": {"total": attempt.amount + 1}},
-            "wrong_merchant": {"mchid": "1900000000"},
-            "wrong_currency": {"amount": {"currency": "USD"}},
-        }
-        wish: dict[str, Any] = {**self._named(merchant, attempt), "changes": changes[reason]}
-        status = self.world.notified(wish)
-        assert (status >= 400) == order.hold(attempt, reason), (status, attempt)
+        till = merchant.tills[order.channel]
+        changes = _changes_of(till, attempt).get(reason)
+        if changes is None:
+            return
+        status = self.world.notified(till.wallet.gateway, {**_named(till, attempt), "changes": changes})
+        if till.wallet is ALIPAY and reason == "wrong_app":
+            assert status >= 400, (status, attempt)  # where WeChat's are sealed for an app, Alipay's name one
+        elif till.wallet is ALIPAY and attempt.is_gone:
+            assert status == 200, (status, attempt)  # what went back whole is closed there, whatever else is said
+        else:
+            assert (status >= 400) == order.hold(attempt, reason), (status, attempt)
 
     def finish(self, draw: Draw) -> None:
-        """A refund comes to its end at the gateway."""
+        """A refund comes to its end at the gateway. At Alipay all arrive: one that failed it does not know."""
         which = draw(_pick)
         status = draw(st.sampled_from(("SUCCESS", "SUCCESS", "ABNORMAL", "CLOSED")))
         heard = draw(st.booleans())
-        merchant, _, refund = self._refund(which)
+        merchant, order, attempt, refund = self._refund(which)
         if refund.there != "PROCESSING" or refund.state == "requested":
             return
-        wish = {"out_refund_no": refund.refund_id, "mchid": merchant.credentials["mchid"]}
-        answer = self.world.sandbox("/wechat/refunds/finish", wish | {"status": status})
-        assert answer.is_yes, answer
-        refund.there = status
+        till = merchant.tills[order.channel]
+        self._finish(till, attempt, refund, "SUCCESS" if till.wallet is ALIPAY else status)
         if heard:
-            assert self.world.notified(wish) == 200
+            assert self.world.notified(till.wallet.gateway, _named(till, attempt, refund)) == 200
             refund.learn()
 
     # What people decide
@@ -237,7 +247,7 @@ class Example:
     def redirect(self, draw: Draw) -> None:
         """An abnormal refund's money is sent to another card."""
         which = draw(_pick)
-        merchant, _, refund = self._refund(which)
+        merchant, _, _, refund = self._refund(which)
         answer = self.world.ask(merchant, "POST", f"/v1/refunds/{refund.refund_id}/redirect", {"to": "merchant_card"})
         if refund.state != "abnormal":
             _refused(answer, "refund_not_abnormal")
@@ -311,22 +321,17 @@ class Example:
         self.touched = (merchant, order)
         return merchant, order, attempt
 
-    def _refunds(self) -> list[tuple[Merchant, Order, Refund]]:
-        return [
-            (merchant, order, refund) for merchant, order, attempt in self._attempts() for refund in attempt.refunds
-        ]
+    def _refunds(self) -> list[tuple[Merchant, Order, Attempt, Refund]]:
+        return [(*each, refund) for each in self._attempts() for refund in each[2].refunds]
 
-    def _refund(self, which: int) -> tuple[Merchant, Order, Refund]:
-        found = self._refunds()
-        merchant, order, refund = found[which % len(found)]
-        self.touched = (merchant, order)
-        return merchant, order, refund
-
-    def _named(self, merchant: Merchant, attempt: Attempt) -> dict[str, Any]:
-        return {"out_trade_no": attempt.attempt_id, "mchid": merchant.credentials["mchid"]}
+    def _refund(self, which: int) -> tuple[Merchant, Order, Attempt, Refund]:
+        found = self._refunds()[which % len(self._refunds())]
+        self.touched = found[:2]
+        return found
 
     def _tell(self, merchant: Merchant, order: Order, attempt: Attempt) -> None:
-        assert self.world.notified(self._named(merchant, attempt)) == 200
+        till = merchant.tills[order.channel]
+        assert self.world.notified(till.wallet.gateway, _named(till, attempt)) == 200
         order.learn_paid(attempt)
 
     def _again_gives_the_same(self, path: str, merchant: Merchant, body: dict[str, Any], first: Answer) -> None:
@@ -350,11 +355,37 @@ class Example:
             comparing.adopt(self.world, merchant, order)
 
     def _finish_refunds(self) -> None:
-        for merchant, _, refund in self._refunds():
+        for merchant, order, attempt, refund in self._refunds():
             if refund.there in ("PROCESSING", "ABNORMAL") and refund.state != "requested":
-                wish = {"out_refund_no": refund.refund_id, "mchid": merchant.credentials["mchid"], "status": "SUCCESS"}
-                assert self.world.sandbox("/wechat/refunds/finish", wish).is_yes
-                refund.there = "SUCCESS"
+                self._finish(merchant.tills[order.channel], attempt, refund, "SUCCESS")
+
+    def _finish(self, till: Till, attempt: Attempt, refund: Refund, status: str) -> None:
+        wish = _named(till, attempt, refund) | {"status": status}
+        answer = self.world.sandbox(f"/{till.wallet.gateway}/refunds/finish", wish)
+        assert answer.is_yes, answer
+        refund.there = status
+
+
+def _named(till: Till, attempt: Attempt, refund: Refund | None = None) -> dict[str, Any]:
+    """How the sandbox knows a payment, or a refund of it."""
+    named = {"out_trade_no": attempt.attempt_id, **till.named}
+    return {**named, till.wallet.refund_name: refund.refund_id} if refund else named
+
+
+def _changes_of(till: Till, attempt: Attempt) -> dict[str, dict[str, object]]:
+    """What to change in a notice so that it does not say what was asked for. Alipay's name no currency."""
+    if till.wallet is ALIPAY:
+        return {
+            "wrong_app": {"app_id": "9021000000000000"},
+            "wrong_amount": {"total_amount": yuan(attempt.amount + 1)},
+            "wrong_merchant": {"seller_id": "2088000000000000"},
+        }
+    return {
+        "wrong_app": {"appid": _OTHER_APP},
+        "wrong_amount": {"amount": {"total": attempt.amount + 1}},
+        "wrong_merchant": {"mchid": "1900000000"},
+        "wrong_currency": {"amount": {"currency": "USD"}},
+    }
 
 
 def _refused(answer: Answer, code: str) -> None:

@@ -84,7 +84,9 @@ def _job(stage: Stage, target: Target) -> Path:
         "papers": asdict(target.keys.papers),
         "database_url": stage.database_url,
         "master_keys": stage.server.program.environment["TONGBAO_MASTER_KEYS"],
-        "apiv3_key": next(m.credentials["apiv3_key"] for m in stage.merchants if m.account_id == target.account_id),
+        "apiv3_key": next(
+            m.wechat.credentials["apiv3_key"] for m in stage.merchants if m.wechat.account_id == target.account_id
+        ),
     }
     path = stage.folder / "atheris.json"
     path.write_text(json.dumps(job))

@@ -30,7 +30,7 @@ def main() -> None:
     refunds = tuple(tuple(pair) for pair in job.pop("refunds"))
     target = fuzz_door.Target(**job, orders=orders, refunds=refunds, keys=keys)
     with fuzz_door.Loop.open(database_url, sealer) as loop:
-        deliver = fuzz_door.in_process(loop, target.account_id)
+        deliver = fuzz_door.in_process(loop, target.channel, target.account_id)
         shooting = fuzz_door.Shooting(target, loop, deliver, compares_paths=False)
         atheris.Setup(sys.argv, lambda data: _one(shooting, data))
         atheris.Fuzz()
@@ -70,19 +70,23 @@ def _unproven(shooting: fuzz_door.Shooting, letter: fuzz_letters.Letter) -> None
 def _plaintext(shooting: fuzz_door.Shooting, rest: bytes) -> None:
     """Anything sealed and signed by the gateway's keys, but for what would rightly pay. The seeds speak of the first
     order; every input is about another, for one that is held already takes no more notice of anything."""
-    number, orders = shooting.next_order(), shooting.target.orders
+    target = shooting.target
+    assert isinstance(target, fuzz_door.Target)
+    number, orders = shooting.next_order(), target.orders
     plaintext = rest.replace(orders[0][1].encode(), orders[number][1].encode())
     try:
         fields = json.loads(plaintext)
     except (ValueError, RecursionError):
         fields = None
-    if not (isinstance(fields, dict) and fuzz_letters.says_the_same(shooting.target.transaction(number), fields)):
-        shooting.about_order(number, plaintext)
+    if not (isinstance(fields, dict) and fuzz_letters.says_the_same(target.transaction(number), fields)):
+        letter = target.signed_truly("transaction", plaintext)
+        shooting.harmless(letter, repr(plaintext), lambda: shooting.is_credited(number))
 
 
 def _notice(shooting: fuzz_door.Shooting, rest: bytes) -> None:
     """Any body at all, signed by the gateway's keys."""
     target = shooting.target
+    assert isinstance(target, fuzz_door.Target)
     letter = fuzz_letters.signed(target.keys, target.path, rest, clock.unix_seconds())
     shooting.harmless(letter, repr(rest), lambda: shooting.is_credited(fuzz_door.GENUINE))
 

@@ -24,6 +24,7 @@ import structlog
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from reliability import fuzz_letters
+from reliability.fuzz_forms import FormTarget
 from reliability.fuzz_letters import Edit, Letter
 from tongbao import callbacks, payments, refunds
 from tongbao.kit import clock
@@ -63,6 +64,7 @@ class Target:
     refunds: tuple[tuple[str, str], ...]
     """Pairs of a refund of the whole amount, which is on its way, and the attempt it is of."""
     keys: credentials.Merchant = field(repr=False)
+    channel: str = "wechatpay"
 
     @property
     def path(self) -> bytes:
@@ -76,6 +78,38 @@ class Target:
     def refund(self, number: int) -> dict[str, Any]:
         """What would end one of the refunds."""
         return fuzz_letters.refund(*self.refunds[number], self.mchid, self.amount)
+
+    def genuine(self, number: int) -> Letter:
+        """The letter that would pay one of the orders."""
+        notice = fuzz_letters.sealed(self.keys, "transaction", _json(self.transaction(number)))
+        return fuzz_letters.signed(self.keys, self.path, _json(notice), clock.unix_seconds())
+
+    def proof(self, letter: Letter) -> tuple[object, ...]:
+        """Where it came, and what else a receiver verifies."""
+        return letter.proof()
+
+    def inside(self, number: int, edits: tuple[Edit, ...], outer: tuple[Edit, ...]) -> Letter | None:
+        """A letter about an order that says something else, truly signed; None where it says the same."""
+        before = self.transaction(number)
+        after = fuzz_letters.changed(before, edits)
+        return (
+            None if fuzz_letters.says_the_same(before, after) else self.signed_truly("transaction", _json(after), outer)
+        )
+
+    def inside_refund(self, number: int, edits: tuple[Edit, ...], outer: tuple[Edit, ...]) -> Letter | None:
+        """The same of a refund."""
+        before = self.refund(number)
+        after = fuzz_letters.changed(before, edits)
+        return None if fuzz_letters.says_the_same(before, after) else self.signed_truly("refund", _json(after), outer)
+
+    def about_nothing(self) -> Letter:
+        """A truly signed letter that every receiver takes, and that says nothing of any payment."""
+        return self.signed_truly("transaction", b"{}", (Edit("set", ("event_type",), "TEST"),))
+
+    def signed_truly(self, kind: str, plaintext: bytes, outer: tuple[Edit, ...] = ()) -> Letter:
+        """A letter under the platform's own keys."""
+        notice = fuzz_letters.changed(fuzz_letters.sealed(self.keys, kind, plaintext), outer)
+        return fuzz_letters.signed(self.keys, self.path, _json(notice), clock.unix_seconds())
 
 
 def stolen_keys(apiv3_key: str, papers: credentials.Papers | None = None) -> credentials.Merchant:
@@ -126,13 +160,13 @@ Deliver = Callable[[Letter], int]
 """Delivers a letter; gives the status of the answer, 0 where there was none."""
 
 
-def in_process(loop: Loop, account_id: str) -> Deliver:
+def in_process(loop: Loop, channel: str, account_id: str) -> Deliver:
     """Delivery to `callbacks.receive` in this process, with headers as the web door makes them."""
 
     def deliver(letter: Letter) -> int:
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in letter.headers}
         try:
-            receive = callbacks.receive(loop.db, loop.directory, "wechatpay", account_id, headers, letter.body)
+            receive = callbacks.receive(loop.db, loop.directory, channel, account_id, headers, letter.body)
             return loop.run(receive).status
         except Refusal as refusal:
             return refusal.status
@@ -212,7 +246,7 @@ class Shooting:
     `compares_paths` is False where the delivery knows no path.
     """
 
-    target: Target
+    target: Target | FormTarget
     loop: Loop = field(repr=False)
     deliver: Deliver
     compares_paths: bool
@@ -226,7 +260,7 @@ class Shooting:
         genuine = self.genuine(number)
         letter = fuzz_letters.spoilt(genuine, edits)
         first = 0 if self.compares_paths else 1
-        if letter.proof()[first:] != genuine.proof()[first:]:
+        if self.target.proof(letter)[first:] != self.target.proof(genuine)[first:]:
             self.refused(letter, f"a letter spoilt by {_clipped(edits)}")
 
     def inside(self, edits: tuple[Edit, ...], outer: tuple[Edit, ...]) -> None:
@@ -235,34 +269,20 @@ class Shooting:
         Each is about another order: one that is held already, say, takes no more notice of anything.
         """
         number = self.next_order()
-        before = self.target.transaction(number)
-        after = fuzz_letters.changed(before, edits)
-        if not fuzz_letters.says_the_same(before, after):
-            self.about_order(number, _json(after), outer)
+        letter = self.target.inside(number, edits, outer)
+        if letter:
+            self.harmless(letter, _clipped((*edits, *outer)), lambda: self.is_credited(number))
 
     def inside_refund(self, edits: tuple[Edit, ...], outer: tuple[Edit, ...]) -> None:
         """The same of a refund."""
         number = next(self._turns) % len(self.target.refunds)
-        before = self.target.refund(number)
-        after = fuzz_letters.changed(before, edits)
-        if not fuzz_letters.says_the_same(before, after):
-            letter = self.signed_truly("refund", _json(after), outer)
-            self.harmless(letter, f"{_clipped(after)}, changed by {_clipped(outer)}", lambda: self._is_returned(number))
+        letter = self.target.inside_refund(number, edits, outer)
+        if letter:
+            self.harmless(letter, _clipped((*edits, *outer)), lambda: self._is_returned(number))
 
     def next_order(self) -> int:
         """One order after the other."""
         return GENUINE + next(self._turns) % (len(self.target.orders) - GENUINE)
-
-    def about_order(self, number: int, plaintext: bytes, outer: tuple[Edit, ...] = ()) -> None:
-        """Any plaintext at all that does not pay order `number`, truly sealed and signed. Raises Broken as `inside`."""
-        letter = self.signed_truly("transaction", plaintext, outer)
-        what = f"{_clipped(plaintext)}, changed by {_clipped(outer)}"
-        self.harmless(letter, what, lambda: self.is_credited(number))
-
-    def signed_truly(self, kind: str, plaintext: bytes, outer: tuple[Edit, ...]) -> Letter:
-        """A letter under the platform's own keys."""
-        notice = fuzz_letters.changed(fuzz_letters.sealed(self.target.keys, kind, plaintext), outer)
-        return fuzz_letters.signed(self.target.keys, self.target.path, _json(notice), clock.unix_seconds())
 
     def harmless(self, letter: Letter, what: str, has_moved_money: Callable[[], bool]) -> None:
         """Deliver a truly signed letter that ends nothing. Raises Broken if it breaks anything, or moves money."""
@@ -281,17 +301,13 @@ class Shooting:
     def genuine(self, number: int) -> Letter:
         """The letter that would pay one of the first orders, signed within the last minute."""
         if time.monotonic() > self._signed_at + _FRESH_SECONDS or not self._pool:
-            self._pool = [self._genuine(each) for each in range(GENUINE)]
+            self._pool = [self.target.genuine(each) for each in range(GENUINE)]
             self._signed_at = time.monotonic()
         return self._pool[number]
 
     def summary(self) -> str:
         """How the letters were answered."""
         return ", ".join(f"{count} × {status}" for status, count in sorted(self.answers.items()))
-
-    def _genuine(self, number: int) -> Letter:
-        notice = fuzz_letters.sealed(self.target.keys, "transaction", _json(self.target.transaction(number)))
-        return fuzz_letters.signed(self.target.keys, self.target.path, _json(notice), clock.unix_seconds())
 
     def _delivered(self, letter: Letter) -> int:
         status = self.deliver(letter)

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 
 from reliability.hooks import Hook
+from reliability.wallets import ALIPAY, WECHAT, Till, Wallet
 from tools.shop import Opened, add_hook
 
 if TYPE_CHECKING:
     from reliability.stage import Stage
-
-JSAPI = {"channel": "wechatpay", "method": "jsapi"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,24 +36,27 @@ _references = itertools.count(1)
 
 @dataclass(slots=True)
 class Merchant:
-    """`hook` is its first webhook address, `hooks` all of them. Orders name `buyer_id`, who pays with `buyer_token`."""
+    """`hook` is its first webhook address, `hooks` all of them. Each wallet has a till, by its channel's name."""
 
     stage: Stage = field(repr=False)
     opened: Opened
-    credentials: Mapping[str, str] = field(repr=False)
+    tills: Mapping[str, Till]
     hook: Hook
     hooks: list[Hook] = field(default_factory=list)
-    buyer_id: str = ""
-    buyer_token: str = field(default="", repr=False)
-    openid: str = field(default="", repr=False)
+    _taps: dict[str, tuple[Wallet, dict[str, Any]]] = field(default_factory=dict, repr=False)
+    """How each attempt is paid on the phone."""
 
     @property
     def merchant_id(self) -> str:
         return self.opened.merchant_id
 
     @property
-    def account_id(self) -> str:
-        return self.opened.account_id
+    def wechat(self) -> Till:
+        return self.tills[WECHAT.channel]
+
+    @property
+    def alipay(self) -> Till:
+        return self.tills[ALIPAY.channel]
 
     @property
     def api_key(self) -> str:
@@ -69,16 +71,22 @@ class Merchant:
         headers = {"authorization": f"Bearer {token or self.api_key}", **how.pop("headers", {})}
         return await self.stage.ask(method, self.stage.url + path, body, headers=headers, **how)
 
-    async def log_in(self, openid: str | None = None) -> dict[str, Any]:
-        """A buyer logs in through the mini-program: the session, with the openid. For fair weather only: it raises."""
-        openid = openid or self.credentials["openid"]
-        wish = {"appid": self.credentials["appid"], "openid": openid}
-        code = await self.stage.control("POST", "/wechat/buyer/login", wish)
-        login = {"host": "wechat", "app_id": self.credentials["appid"], "code": code["code"]}
-        answer = await self.stage.ask("POST", self.stage.url + "/v1/sessions", login)
+    async def log_in(self, wallet: Wallet = WECHAT) -> None:
+        """The buyer of a wallet logs in through its mini-program. For fair weather only: it raises."""
+        till = self.tills[wallet.channel]
+        answer = await self.try_to_log_in(wallet)
         assert answer and answer.is_yes, answer
-        self.stage.secrets |= {openid, answer.body["token"]}
-        return {**answer.body, "openid": openid}
+        till.buyer_id, till.buyer_token = answer.body["buyer_id"], answer.body["token"]
+
+    async def try_to_log_in(self, wallet: Wallet) -> Answer | None:
+        """Ask for a session with a fresh code of the host's. None when unanswered."""
+        till = self.tills[wallet.channel]
+        code = await self.stage.control("POST", f"/{wallet.gateway}/buyer/login", till.log_in_wish())
+        login = {"host": wallet.gateway, "app_id": till.app_id, "code": code.get("code") or code["auth_code"]}
+        answer = await self.stage.ask("POST", self.stage.url + "/v1/sessions", login)
+        if answer and answer.is_yes:
+            self.stage.secrets |= {till.subject, answer.body["token"]}
+        return answer
 
     async def add_hook(self) -> Hook:
         """One more webhook address, told of everything from now on."""
@@ -88,31 +96,55 @@ class Merchant:
         self.hooks.append(hook)
         return hook
 
-    def draft(self, **changes: Any) -> dict[str, Any]:
-        """The body of an order with a reference of its own; a change to None leaves a field out."""
-        draft = {"reference": f"r{next(_references)}", "amount": 1800, "subject": "拿铁", "buyer": self.buyer_id}
+    def draft(self, wallet: Wallet = WECHAT, *, paying: bool = False, **changes: Any) -> dict[str, Any]:
+        """The body of an order with a reference of its own, by the wallet's buyer, with its first payment if `paying`;
+        a change to None leaves a field out."""
+        draft = {"reference": f"r{next(_references)}", "amount": 1800, "subject": "拿铁"}
+        draft |= {"buyer": self.tills[wallet.channel].buyer_id, "payment": dict(wallet.payment) if paying else None}
         return {name: value for name, value in (draft | changes).items() if value is not None}
 
-    async def order(self, **changes: Any) -> Answer | None:
-        """Open an order; with `payment=JSAPI` its first payment too (then the body has `attempt`)."""
-        answer = await self.ask("POST", "/v1/orders", self.draft(**changes))
+    async def order(self, draft: Mapping[str, Any]) -> Answer | None:
+        """Open an order; where its draft is paying, its first payment too (then the body has `attempt`)."""
+        answer = await self.ask("POST", "/v1/orders", draft)
         if answer and answer.is_yes:
             self._acknowledged("order", answer.body["id"])
-            if answer.body.get("attempt"):
-                self._acknowledged("attempt", answer.body["attempt"]["id"])
+            for attempt in answer.body["payments"]:
+                self._begun(attempt, {})
         return answer
 
-    async def pay(self, order_id: str, **changes: Any) -> Answer | None:
-        """The buyer starts to pay: the body has `attempt` and `client_params`."""
-        answer = await self.ask("POST", f"/v1/orders/{order_id}/payments", JSAPI | changes, token=self.buyer_token)
+    async def pay(self, order_id: str, wallet: Wallet = WECHAT, **changes: Any) -> Answer | None:
+        """The wallet's buyer starts to pay in its mini-program: the body has `attempt` and `client_params`."""
+        token = self.tills[wallet.channel].buyer_token
+        return await self._start(order_id, {**wallet.payment, **changes}, token)
+
+    async def show_code(self, order_id: str, wallet: Wallet, **changes: Any) -> Answer | None:
+        """The merchant shows a code that is scanned with the wallet."""
+        return await self._start(order_id, {**wallet.page, **changes}, "")
+
+    async def scan(self, order_id: str, auth_code: str) -> Answer | None:
+        """The merchant's till scans the code on the buyer's phone."""
+        return await self._start(order_id, {"method": "code", "auth_code": auth_code}, "")
+
+    async def _start(self, order_id: str, wish: Mapping[str, Any], token: str) -> Answer | None:
+        answer = await self.ask("POST", f"/v1/orders/{order_id}/payments", wish, token=token)
         if answer and answer.is_yes:
-            self._acknowledged("attempt", answer.body["attempt"]["id"])
+            self._begun(answer.body["attempt"], answer.body["client_params"])
         return answer
 
     async def buyer_pays(self, attempt_id: str) -> Answer | None:
         """The buyer pays an attempt on the phone, at the sandbox."""
-        wish = {"out_trade_no": attempt_id, "mchid": self.credentials["mchid"]}
-        return await self.stage.ask("POST", f"{self.stage.control_url}/wechat/buyer/pay", wish)
+        wallet, wish = self._taps[attempt_id]
+        return await self.stage.ask("POST", f"{self.stage.control_url}/{wallet.gateway}/buyer/pay", wish)
+
+    def till_of(self, attempt_id: str) -> Till:
+        """The till at which an attempt was begun."""
+        return self.tills[self._taps[attempt_id][0].channel]
+
+    async def at_gateway(self, what: str, attempt_id: str, **wish: Any) -> Answer | None:
+        """Ask the sandbox for something about an attempt: `notify`, `buyer/password` …"""
+        till = self.till_of(attempt_id)
+        named = {"out_trade_no": attempt_id, **till.named, **wish}
+        return await self.stage.ask("POST", f"{self.stage.control_url}/{till.wallet.gateway}/{what}", named)
 
     async def refund(self, order_id: str, amount: int | None = None, **changes: Any) -> Answer | None:
         """Ask for money back; all that is left without an amount."""
@@ -126,6 +158,13 @@ class Merchant:
     async def read(self, order_id: str, **query: Any) -> Answer | None:
         """The order as it is now."""
         return await self.ask("GET", f"/v1/orders/{order_id}", params=query)
+
+    def _begun(self, attempt: Mapping[str, Any], client_params: Mapping[str, str]) -> None:
+        """Remember an attempt, and how it is paid: one of a mini-program is known by its number alone."""
+        self._acknowledged("attempt", attempt["id"])
+        till = self.tills[attempt["channel"]]
+        if client_params or attempt["id"] not in self._taps:
+            self._taps[attempt["id"]] = till.wallet, till.tap(attempt["id"], client_params)
 
     def _acknowledged(self, kind: str, each: str) -> None:
         self.stage.acknowledged[kind].add((self.merchant_id, each))

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 OPEN = frozenset({"created", "pending"})
 UNSETTLED = OPEN | {"held"}
 CREDITED = frozenset({"succeeded", "surplus"})
 
+ALIPAY = "alipay"
+"""A payment there can be paid for as long as its order lives; WeChat's is known by a token that ends."""
+
 _TOKEN_LIFE = timedelta(hours=2)
+_NEVER = datetime.max.replace(tzinfo=UTC)
 _TOKEN_MARGIN = timedelta(minutes=6)
 
 
@@ -63,9 +67,9 @@ class Attempt:
     refunds: list[Refund] = field(default_factory=list)
 
     @classmethod
-    def begun(cls, attempt_id: str, amount: int, now: datetime) -> Attempt:
+    def begun(cls, attempt_id: str, order: Order, now: datetime) -> Attempt:
         """A new one, with a fresh token."""
-        return cls(attempt_id, amount, now + _TOKEN_LIFE)
+        return cls(attempt_id, order.amount, _NEVER if order.channel == ALIPAY else now + _TOKEN_LIFE)
 
     def go_on(self, now: datetime) -> None:
         """It is paid by another tap: a token that is about to end is exchanged for a fresh one."""
@@ -81,11 +85,17 @@ class Attempt:
         """What can still go back."""
         return self.amount - sum(refund.takes for refund in self.refunds)
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether the gateway has given back all of it."""
+        return self.amount == sum(refund.amount for refund in self.refunds if refund.there == "SUCCESS")
+
 
 @dataclass(slots=True)
 class Order:
-    """An order of a merchant whose policy for late payments is `revives` or not."""
+    """An order that is paid through one channel, of a merchant whose policy for late payments is `revives` or not."""
 
+    channel: str
     order_id: str
     reference: str
     amount: int

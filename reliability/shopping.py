@@ -13,15 +13,18 @@ from typing import Any
 from reliability import store
 from reliability.crowd import by_hands
 from reliability.crowd import insist as insist_so_often
-from reliability.merchant import JSAPI, Answer, Merchant
+from reliability.merchant import Answer, Merchant
 from reliability.model import Outcome
 from reliability.progress import Progress
 from reliability.stage import Stage
+from reliability.wallets import OTHER, WALLETS, Wallet
 
 HANDS = 20
 
 # What becomes of an order, by chance: fixed before anything was measured.
 LEFT, CLOSED, PAID_TWICE, REFUNDED_IN_PART, REFUNDED = 0.03, 0.03, 0.04, 0.1, 0.1
+ELSEWHERE = 0.5
+"""How often a second payment is made with the other wallet."""
 
 _MERCHANTS = 2
 _TABLES = ("attempts", "refunds")
@@ -58,7 +61,8 @@ class Day:
     async def _serve(self, number: int) -> None:
         """One order from beginning to end."""
         merchant, fate = self.merchants[number % len(self.merchants)], self.chance.random()
-        attempt_id, order_id = await self._begin(merchant)
+        wallet = self.chance.choice(WALLETS)
+        attempt_id, order_id = await self._begin(merchant, wallet)
         if attempt_id is None or order_id is None:
             self.counts["given up"] += 1
         elif fate < LEFT:
@@ -67,25 +71,28 @@ class Day:
             await insist(lambda: merchant.ask("POST", f"/v1/orders/{order_id}/close", {"reason": "changed my mind"}))
             self.counts["closed"] += 1
         else:
-            await self._pay(merchant, order_id, attempt_id, fate - LEFT - CLOSED)
+            await self._pay(merchant, wallet, order_id, attempt_id, fate - LEFT - CLOSED)
 
-    async def _begin(self, merchant: Merchant) -> tuple[str | None, str | None]:
+    async def _begin(self, merchant: Merchant, wallet: Wallet) -> tuple[str | None, str | None]:
         """Open an order and start its payment, in one request or in two, under one reference however often asked."""
         at_once = self.chance.random() < 0.5
-        draft = merchant.draft(amount=self.chance.randint(1, 5000), payment=JSAPI if at_once else None)
-        opened = await insist(lambda: merchant.order(**draft))
+        draft = merchant.draft(wallet, paying=at_once, amount=self.chance.randint(1, 5000))
+        opened = await insist(lambda: merchant.order(draft))
         if not opened or not opened.is_yes:
             return None, None
         order_id: str = opened.body["id"]
         if opened.body.get("attempt"):
             return opened.body["attempt"]["id"], order_id
-        started = await insist(lambda: merchant.pay(order_id))
+        started = await insist(lambda: merchant.pay(order_id, wallet))
         return (started.body["attempt"]["id"] if started and started.is_yes else None), order_id
 
-    async def _pay(self, merchant: Merchant, order_id: str, attempt_id: str, fate: float) -> None:
+    async def _pay(self, merchant: Merchant, wallet: Wallet, order_id: str, attempt_id: str, fate: float) -> None:
         second: Answer | None = None
-        if fate < PAID_TWICE:
-            second = await insist(lambda: merchant.pay(order_id, fresh=True))
+        if fate < PAID_TWICE and self.chance.random() < ELSEWHERE:
+            second = await insist(lambda: merchant.show_code(order_id, OTHER[wallet.channel]))
+            self.counts["paid with two wallets"] += 1
+        elif fate < PAID_TWICE:
+            second = await insist(lambda: merchant.pay(order_id, wallet, fresh=True))
         for each in (attempt_id, second.body["attempt"]["id"] if second and second.is_yes else None):
             if each and (paid := await insist(lambda each=each: merchant.buyer_pays(each))) and paid.is_yes:  # type: ignore[misc]
                 self.counts["paid"] += 1

@@ -14,6 +14,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 import aiohttp
 import asyncpg
@@ -21,11 +22,12 @@ import asyncpg
 from reliability import checking, store
 from reliability.hooks import Ear
 from reliability.merchant import Answer, Merchant, open_session
+from reliability.wallets import ALIPAY, WALLETS, WECHAT, Till
 from tongbao.kit import clock, embedded
 from tongbao.kit.db import Db
 from tongbao.kit.sealing import Sealer, new_master_key, sealer_from_text
 from tools.programs import READY_SECONDS, Program, free_ports
-from tools.shop import open_merchant
+from tools.shop import add_alipay, open_merchant
 
 _POLL_SECONDS = 0.1
 _QUIET_SECONDS = 0.5
@@ -130,16 +132,22 @@ class Stage:
             shutil.rmtree(kept)
 
     async def merchant(self) -> Merchant:
-        """A new merchant, its buyer logged in, its webhook address listening."""
-        credentials = await self.control("POST", "/wechat/merchants", {})
+        """A new merchant with a till for each wallet, its buyers logged in, its webhook address listening."""
+        known = {wallet: await self.control("POST", f"/{wallet.gateway}/merchants") for wallet in WALLETS}
+        wechat, alipay = known[WECHAT], known[ALIPAY]
         hook = self.ear.hook()
-        opened = await open_merchant(self.db, self.sealer, credentials, hook.url)
-        merchant = Merchant(self, opened, credentials, hook, [hook])
-        self.secrets |= {opened.api_key, opened.webhook_secret, credentials["apiv3_key"], credentials["app_secret"]}
-        self.secrets.add(credentials["merchant_private_key_pem"].split("\n")[1])
-        session = await merchant.log_in()
-        merchant.buyer_id, merchant.buyer_token = session["buyer_id"], session["token"]
-        merchant.openid = session["openid"]
+        opened = await open_merchant(self.db, self.sealer, wechat, hook.url)
+        account_id = await add_alipay(self.db, self.sealer, opened.merchant_id, alipay)
+        tills = (
+            Till(WECHAT, opened.account_id, wechat, subject=wechat["openid"]),
+            Till(ALIPAY, account_id, alipay, subject=alipay["buyer_open_id"]),
+        )
+        merchant = Merchant(self, opened, {till.wallet.channel: till for till in tills}, hook, [hook])
+        self.secrets |= {opened.api_key, opened.webhook_secret, wechat["apiv3_key"], wechat["app_secret"]}
+        self.secrets |= {alipay["aes_key"], alipay["app_private_key_pem"].split("\n")[1]}
+        self.secrets.add(wechat["merchant_private_key_pem"].split("\n")[1])
+        for wallet in WALLETS:
+            await merchant.log_in(wallet)
         self.merchants.append(merchant)
         return merchant
 
@@ -237,14 +245,25 @@ class Stage:
                     raise
                 await asyncio.sleep(0.1)
 
-    async def book(self, merchant: Merchant) -> dict[str, Any]:
-        """The sandbox's own money book of one merchant."""
-        book: dict[str, Any] = await self.control("GET", f"/wechat/book?mchid={merchant.credentials['mchid']}")
-        return book
+    async def books(self, merchant: Merchant) -> list[dict[str, Any]]:
+        """The sandbox's own money books of one merchant, one for each wallet."""
+        addresses = [f"/{till.wallet.gateway}/book?{urlencode(till.named)}" for till in merchant.tills.values()]
+        return [await self.control("GET", address) for address in addresses]
+
+    async def lines(self, merchant: Merchant) -> list[dict[str, Any]]:
+        """Every line of these books."""
+        return [line for book in await self.books(merchant) for line in book["lines"]]
 
     async def _paid_at_sandbox(self, merchant: Merchant) -> list[str]:
-        lines = (await self.book(merchant))["lines"]
-        return [line["out_trade_no"] for line in lines if line["kind"] == "payment"]
+        """What was paid and not undone: of a scanned code that was reversed nothing is to be known here."""
+        lines = await self.lines(merchant)
+        undone = {line["out_trade_no"] for line in lines if _is_reversal(line)}
+        return sorted({line["out_trade_no"] for line in lines if line["kind"] == "payment"} - undone)
+
+
+def _is_reversal(line: Mapping[str, Any]) -> bool:
+    """Whether a line of a gateway's book gives back what a scanned code had paid: to Alipay's it is a refund."""
+    return line["kind"] == "reversal" or str(line.get("out_refund_no")).endswith("_cancel")
 
 
 async def _put_together(

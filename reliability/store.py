@@ -63,6 +63,12 @@ async def events_of(db: Db, merchant_id: str) -> list[Row]:
     )
 
 
+async def refunds_sent(db: Db) -> list[tuple[str, str]]:
+    """Every refund that is on its way, and the attempt it is of."""
+    rows = await db.fetch("SELECT refund_id, attempt_id FROM refunds WHERE state = 'sent' ORDER BY refund_id")
+    return [(row["refund_id"], row["attempt_id"]) for row in rows]
+
+
 async def move_clocks(db: Db, offset_seconds: float) -> None:
     """Tell every running server to move its clock."""
     await db.fetch("SELECT pg_notify('tongbao', $1)", f"clock {offset_seconds:.3f}")

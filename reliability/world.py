@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from reliability.chores import Chores
 from reliability.merchant import Answer, Merchant
 from reliability.stage import Stage
+from reliability.wallets import WALLETS
 
 T = TypeVar("T")
 
@@ -44,7 +45,8 @@ class World:
     def log_in(self) -> None:
         """The buyers log in anew: days may have passed."""
         for merchant in self.merchants:
-            merchant.buyer_token = self.run(merchant.log_in())["token"]
+            for wallet in WALLETS:
+                self.run(merchant.log_in(wallet))
 
     def sandbox(self, path: str, wish: dict[str, Any]) -> Answer:
         """One request to the sandbox's control API."""
@@ -62,9 +64,9 @@ class World:
 
         self.run(move())
 
-    def notified(self, wish: dict[str, Any]) -> int:
-        """Have the sandbox send a notice now; the status it was answered with."""
-        answer = self.sandbox("/wechat/notify", wish)
+    def notified(self, gateway: str, wish: dict[str, Any]) -> int:
+        """Have the sandbox send a notice of a gateway's now; the status it was answered with."""
+        answer = self.sandbox(f"/{gateway}/notify", wish)
         assert answer.is_yes, answer
         status: int = answer.body["status"]
         assert status < 500, answer

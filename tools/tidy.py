@@ -100,13 +100,15 @@ def sql_stays_in_stores(source: Source) -> Iterator[Finding]:
 
 
 _NETWORK = re.compile(r"(^|_)(channel|host|gateway|transport|http|client|courier)$")
+_TAKES_A_CONNECTION = {"db", "directory"}
 
 
 def gateways_are_asked_outside_transactions(source: Source) -> Iterator[Finding]:
     """A gateway that hangs inside a transaction holds its locks and connections until nobody can pay (DESIGN, trap 10).
 
-    So where there is a `tx`, nothing may be awaited from a channel or host, and nothing that takes or is the `db`:
-    that opens transactions of its own, and waits for a connection while it holds one.
+    So where there is a `tx`, nothing may be awaited from a channel or host, and nothing that takes or is the `db` or
+    the directory, which reads it: that waits for a connection while it holds one. (A chase that looked its account up
+    so stopped every chore for good, once more payments were due than there are connections.)
     """
     if not source.path.startswith("src/tongbao/"):
         return
@@ -114,8 +116,8 @@ def gateways_are_asked_outside_transactions(source: Source) -> Iterator[Finding]
         receiver = _last_name(call.func.value) if isinstance(call.func, ast.Attribute) else ""
         if _NETWORK.search(receiver):
             yield Finding(source.path, line, f"{receiver} is called inside a transaction: remember, ask, remember")
-        elif receiver == "db" or any(_last_name(argument) == "db" for argument in call.args):
-            yield Finding(source.path, line, "`db` is used inside a transaction: use its `tx`, or do it outside")
+        elif taken := _TAKES_A_CONNECTION & {receiver, *(_last_name(argument) for argument in call.args)}:
+            yield Finding(source.path, line, f"`{taken.pop()}` is used inside a transaction: do it before, or use `tx`")
 
 
 def _transactions(tree: ast.Module) -> Iterator[list[ast.stmt]]:

@@ -54,7 +54,7 @@ def _sample() -> dict[str, str]:
     """A request to sign, a notice to verify, a resource to open, and the keys for it: all as text."""
     now, app = time.time(), credentials.new_app()
     merchant = Merchant(credentials.new_merchant([app.appid], now))
-    papers = credentials.published(merchant, app, Address("127.0.0.1", 1))
+    papers = credentials.published(merchant, app, app, Address("127.0.0.1", 1))
     envelope = letters.envelope(merchant, "TRANSACTION.SUCCESS", {"text": "x" * _BODY_BYTES}, now)
     letter = letters.signed(merchant, envelope, now)
     target = "/v3/pay/transactions/jsapi"

@@ -1,5 +1,6 @@
 """(d) The whole loop: create an order with its first payment, prepare it at the gateway, pay, take the notification in,
-deliver the webhook, read the order. Against the tutorial server, which has no webhook to deliver."""
+deliver the webhook, read the order. Against the tutorial server, which has no webhook to deliver; and (e) by Alipay,
+against WeChat Pay."""
 
 from __future__ import annotations
 
@@ -7,20 +8,26 @@ import itertools
 import time
 from collections.abc import Callable
 from functools import partial
-from statistics import median, quantiles
 
 from bench.progress import Progress
 from bench.report import Row
-from bench.rounds import Plan, Results, compare, in_turn, warm_up
+from bench.rounds import Plan, Results, compare, in_turn, percentiles, warm_up
 from bench.stage import Shop, Stage, analyze, arrivals, metered
 
-CONTENDERS = 2
+CONTENDERS = 3
 
 _SETTLING_SECONDS = 0.1
 
 
-def measure(plan: Plan, progress: Progress, stage: Stage, ours: Shop, tutorial: Shop, rsa_ms: tuple[float, ...]) -> Row:
-    """Walk whole payments in turn. `rsa_ms` is what two signatures and one verification cost in each round of (a)."""
+RsaMs = tuple[float, ...]
+"""What the signatures and verifications of a payment cost, in each round of (a)."""
+
+
+def measure(
+    plan: Plan, progress: Progress, stage: Stage, ours: Shop, tutorial: Shop, rsa_ms: RsaMs, alipay_rsa_ms: RsaMs
+) -> tuple[Row, Row]:
+    """Walk whole payments in turn: (d) and (e)."""
+    assert ours.by_alipay
     references = (f"loop-{number}" for number in itertools.count())
 
     def walk(shop: Shop, has_webhooks: bool) -> Results:
@@ -28,11 +35,16 @@ def measure(plan: Plan, progress: Progress, stage: Stage, ours: Shop, tutorial: 
 
     contenders: dict[str, Callable[[], Results]] = {
         "Tongbao": partial(walk, ours, True),
+        "Tongbao by Alipay": partial(walk, ours.by_alipay, True),
         "the tutorial server": partial(walk, tutorial, False),
     }
     warm_up("(d) whole loop", contenders, progress)
     analyze(ours, tutorial)
-    own, peer = in_turn(plan.rounds, "(d) whole loop", contenders, progress)
+    by_wechat, by_alipay, theirs = in_turn(plan.rounds, "(d) whole loop", contenders, progress)
+    return _beside_the_tutorial(plan, by_wechat, rsa_ms, theirs), _by_channel(plan, by_alipay, alipay_rsa_ms, by_wechat)
+
+
+def _beside_the_tutorial(plan: Plan, own: list[Results], rsa_ms: RsaMs, peer: list[Results]) -> Row:
     floor = [{"server_ms": ms} for ms in rsa_ms]
     return Row(
         f"(d) the whole loop, webhook delivered, {plan.concurrency} at once",
@@ -51,6 +63,23 @@ def measure(plan: Plan, progress: Progress, stage: Stage, ours: Shop, tutorial: 
     )
 
 
+def _by_channel(plan: Plan, alipay: list[Results], rsa_ms: RsaMs, wechat: list[Results]) -> Row:
+    floor = [{"server_ms": ms} for ms in rsa_ms]
+    return Row(
+        f"(e) the same by Alipay, {plan.concurrency} at once",
+        "one signature and two verifications, from (a)",
+        "Tongbao by WeChat Pay, from (d)",
+        (
+            compare("payments", "1/s", "rate", alipay, (), wechat),
+            compare("server CPU", "ms each", "server_ms", alipay, floor, wechat, "at most 1.2 × peer"),
+            compare("PostgreSQL CPU", "ms each", "postgres_ms", alipay, (), wechat),
+            compare("created to read as paid, p50", "ms", "read_p50", alipay, (), wechat),
+            compare("created to read as paid, p99", "ms", "read_p99", alipay, (), wechat),
+            compare("created to webhook, p50", "ms", "webhook_p50", alipay, (), wechat),
+        ),
+    )
+
+
 def _walk(plan: Plan, stage: Stage, shop: Shop, has_webhooks: bool, references: list[str]) -> Results:
     orders = [{**shop.order, **shop.payment, "reference": reference} for reference in references]
     with metered(stage, shop.server) as meter:
@@ -58,6 +87,7 @@ def _walk(plan: Plan, stage: Stage, shop: Shop, has_webhooks: bool, references: 
             "loop",
             orders_url=shop.orders_url,
             sandbox_url=stage.sandbox.url,
+            gateway=shop.gateway,
             headers=shop.headers,
             paid_status=shop.paid_status,
             orders=orders,
@@ -72,12 +102,8 @@ def _walk(plan: Plan, stage: Stage, shop: Shop, has_webhooks: bool, references: 
         "server_ms": 1000 * meter.server_cpu_seconds / len(orders),
         "per_cpu_second": len(orders) / meter.server_cpu_seconds,
         "postgres_ms": 1000 * meter.postgres_cpu_seconds / len(orders),
-        **_percentiles("read", [end - start for start, end in done.values()]),
+        **percentiles("read", [end - start for start, end in done.values()]),
     }
     if webhooks:
-        results |= _percentiles("webhook", [webhooks[order_id] - start for order_id, (start, _) in done.items()])
+        results |= percentiles("webhook", [webhooks[order_id] - start for order_id, (start, _) in done.items()])
     return results
-
-
-def _percentiles(name: str, seconds: list[float]) -> Results:
-    return {f"{name}_p50": 1000 * median(seconds), f"{name}_p99": 1000 * quantiles(seconds, n=100)[98]}

@@ -12,6 +12,7 @@ from reliability.bank import store
 from reliability.crowd import begin_payment, code_of, insist
 from reliability.merchant import Merchant
 from reliability.progress import Progress
+from reliability.wallets import WALLETS
 
 _AUDIT_PAUSE_SECONDS = 0.1
 _POOL = 40
@@ -57,7 +58,7 @@ class Bank:
 
     async def _pay(self) -> None:
         merchant, amount = self.chance.choice(self.merchants), self.chance.randint(1, _MOST_AMOUNT)
-        begun = await begin_payment(merchant, amount)
+        begun = await begin_payment(merchant, self.chance.choice(WALLETS), amount)
         if begun is None or not begun.is_yes:
             self.wrong.append(f"an order was answered with {begun}")
             return

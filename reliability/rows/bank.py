@@ -10,15 +10,16 @@ from reliability.bank import Bank
 from reliability.model import Outcome, Row
 from reliability.progress import Progress
 from reliability.stage import Stage
+from reliability.wallets import at_both
 
-FAULTS = {"refund": {"seconds": 1.0, "abnormal": 0.02, "closed": 0.02}}
+FAULTS = {"refund": {"seconds": 1.0, "abnormal": 0.02, "closed": 0.02, "slow": 0.5}}
 _MERCHANTS = 2
 
 
 async def run(size: Mapping[str, Any], seed: int, progress: Progress) -> Outcome:
     """Open the bank, close it, let all come to an end, and check every invariant."""
     async with Stage.open() as stage:
-        await stage.control("PUT", "/faults", {"wechat": FAULTS | {"seed": seed}})
+        await stage.control("PUT", "/faults", at_both(FAULTS | {"seed": seed}))
         merchants = [await stage.merchant() for _ in range(_MERCHANTS)]
         bank = Bank(merchants, random.Random(seed), progress)
         await bank.open_for(size["seconds"], size["clients"])

@@ -12,10 +12,11 @@ from typing import Any
 
 from bench.opponents import python
 from reliability.fuzz_atheris import REQUIREMENTS, ROOT
-from reliability.merchant import JSAPI, Merchant
+from reliability.merchant import Merchant
 from reliability.model import Outcome, Row
 from reliability.progress import Progress
 from reliability.stage import Stage
+from reliability.wallets import WALLETS
 from tongbao import callbacks, webhooks
 
 _STREAMS = r"/orders/\{order_id\}/events$"
@@ -25,14 +26,15 @@ _ITEM = re.compile(r"^\d+\. Test Case ID", re.MULTILINE)
 
 
 async def run(size: Mapping[str, Any], seed: int, progress: Progress) -> Outcome:
-    """Fuzz as the merchant, then as its buyer; afterwards the books must hold as ever."""
-    progress.of(2)
+    """Fuzz as the merchant, then as its buyers; afterwards the books must hold as ever."""
+    progress.of(1 + size["buyers"])
     interpreter = await asyncio.to_thread(python, REQUIREMENTS)
     violations, figures, count = [], {}, 0
     async with Stage.open() as stage:
         merchant = await stage.merchant()
         known = await _known(merchant)
-        for who, token, phases in (("merchant", merchant.api_key, _ALL), ("buyer", merchant.buyer_token, "fuzzing")):
+        buyers = [(f"buyer in {till.wallet.gateway}", till.buyer_token, "fuzzing") for till in merchant.tills.values()]
+        for who, token, phases in (("merchant", merchant.api_key, _ALL), *buyers[: size["buyers"]]):
             report = stage.folder / f"{who}.json"
             said = await _schemathesis(
                 interpreter,
@@ -116,20 +118,21 @@ def failures(said: str, cases: Mapping[str, int]) -> list[str]:
 async def _known(merchant: Merchant) -> dict[str, list[str]]:
     """Things that are there: open, paid, refunded and held orders, and what hangs on them."""
     orders, attempts = [], []
-    for _ in range(4):
-        answer = await merchant.order(payment=JSAPI)
+    for number in range(6):
+        answer = await merchant.order(merchant.draft(WALLETS[number % 2], paying=True))
         assert answer and answer.is_yes, answer
         orders.append(answer.body["id"])
         attempts.append(answer.body["attempt"]["id"])
     for attempt_id in attempts[:2]:
         await merchant.buyer_pays(attempt_id)
-    crafted = {"out_trade_no": attempts[2], "changes": {"amount": {"currency": "USD"}}}
-    await merchant.stage.control("POST", "/wechat/notify", crafted)
+    await merchant.at_gateway("notify", attempts[2], changes={"amount": {"currency": "USD"}})
+    await merchant.at_gateway("notify", attempts[3], changes={"total_amount": "0.01"})
     await merchant.stage.settle()
     refund = await merchant.refund(orders[0], 100)
     cases = await merchant.ask("GET", "/v1/cases")
     assert refund and cases and refund.is_yes and cases.is_yes, (refund, cases)
-    stage, merchant_id = merchant.stage, merchant.merchant_id
+    stage, merchant_id, tills = merchant.stage, merchant.merchant_id, [*merchant.tills.values()]
+    auth_codes = [(await stage.control("POST", f"/{each.gateway}/buyer/code"))["auth_code"] for each in WALLETS * 4]
     notices = [n for each in orders for n in await callbacks.notices_of_order(stage.db, merchant_id, each)]
     return {
         "order_id": orders,
@@ -137,12 +140,13 @@ async def _known(merchant: Merchant) -> dict[str, list[str]]:
         "case_id": [case["id"] for case in cases.body],
         "notice_id": [notice.notice_id for notice in notices],
         "event_id": [each.event_id for each in await webhooks.deliveries_of(stage.db, merchant_id)],
-        "account": [merchant.account_id],
-        "channel": [JSAPI["channel"]],
-        "method": [JSAPI["method"]],
-        "buyer": [merchant.buyer_id],
-        "host": ["wechat"],
-        "app_id": [merchant.credentials["appid"]],
+        "account": [till.account_id for till in tills],
+        "channel": [till.wallet.channel for till in tills],
+        "method": [way["method"] for till in tills for way in (till.wallet.payment, till.wallet.page)] + ["code"],
+        "buyer": [till.buyer_id for till in tills],
+        "host": [till.wallet.gateway for till in tills] + ["browser", "counter"],
+        "app_id": [till.app_id for till in tills],
+        "auth_code": auth_codes,
         "notify": [merchant.hook.url],
     }
 
@@ -150,8 +154,8 @@ async def _known(merchant: Merchant) -> dict[str, list[str]]:
 ROW = Row(
     name="fuzz-api",
     title="API fuzzing from OpenAPI with Schemathesis, all checks",
-    short={"examples": 25},
-    long={"examples": 500},
+    short={"examples": 25, "buyers": 1},
+    long={"examples": 500, "buyers": 2},
     run=run,
     not_covered=(
         "The stream of an order's events, which does not end by itself, is left out. `positive_data_acceptance` is "

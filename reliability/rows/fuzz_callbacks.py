@@ -7,15 +7,19 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from reliability import fuzz_atheris, fuzz_door, fuzz_letters
+from reliability import fuzz_atheris, fuzz_door, fuzz_forms, fuzz_letters, store
 from reliability.fuzz_door import GENUINE, Broken, Loop, Shooting, Target, Wire
-from reliability.merchant import JSAPI, Merchant
+from reliability.fuzz_forms import FormTarget
+from reliability.merchant import Merchant
 from reliability.model import Outcome, Row
 from reliability.progress import Progress
 from reliability.stage import Stage
+from reliability.wallets import ALIPAY, WECHAT, Wallet, at_both
 from tongbao import merchants
 
 _AMOUNT = 1800
@@ -24,32 +28,51 @@ _NEVER_SECONDS = 10.0**9
 _AT_ONCE = 5
 """So many letters are drawn together: most of the time would else go into beginning examples."""
 
-_outside = st.tuples(st.just("outside"), st.integers(0, GENUINE - 1), fuzz_letters.outside)
-_inside = st.tuples(st.just("inside"), fuzz_letters.inside, fuzz_letters.outer)
-_inside_refund = st.tuples(st.just("inside_refund"), fuzz_letters.inside_refund, fuzz_letters.outer)
-_letters = st.lists(
-    st.one_of(_outside, _outside, _outside, _inside, _inside_refund), min_size=_AT_ONCE, max_size=_AT_ONCE
-)
+Letters = list[tuple[str, Any]]
+
+
+def _letters(
+    outside: st.SearchStrategy[Any], inside: Any, inside_refund: Any, outer: Any
+) -> st.SearchStrategy[Letters]:
+    """What to do with a few letters: the verb of `Shooting`, and what it takes."""
+    spoilt = st.tuples(st.just("outside"), st.integers(0, GENUINE - 1), outside)
+    changed = st.tuples(st.just("inside"), inside, outer)
+    changed_refund = st.tuples(st.just("inside_refund"), inside_refund, outer)
+    each = st.one_of(spoilt, spoilt, spoilt, changed, changed_refund)
+    return st.lists(each, min_size=_AT_ONCE, max_size=_AT_ONCE)
+
+
+_OF = {
+    each.__name__: _letters(each.outside, each.inside, each.inside_refund, each.outer)
+    for each in (fuzz_letters, fuzz_forms)
+}
 
 
 async def run(size: Mapping[str, Any], number: int, progress: Progress) -> Outcome:
-    """Shoot letters at one account from three sides, then show that its true letters still get through."""
+    """Shoot letters at the accounts of both gateways, then show that their true letters still get through."""
     if not fuzz_atheris.can_run():
         size = {**size, "in_process": size["in_process"] + size["atheris"], "atheris": 0}
     progress.of(size["in_process"] + size["over_http"] + size["atheris"])
+    shots = _Shots()
     async with Stage.open() as stage:
         merchant = await stage.merchant()
-        await stage.control("PUT", "/faults", {"wechat": {"refund": {"seconds": _NEVER_SECONDS}}})
-        target = await _target(merchant, size["orders"])
-        shots = await asyncio.to_thread(_shoot, stage, target, size, number, progress)
-        await _end_refunds(merchant, target)
+        await stage.control("PUT", "/faults", at_both({"refund": {"seconds": _NEVER_SECONDS, "slow": 1}}))
+        targets = (await _target(merchant, size["orders"]), await _form_target(merchant, size["orders"]))
+        for target in targets:
+            await _trust(merchant, target)
+            await asyncio.to_thread(_shoot, stage, target, size, number, progress, shots)
+        await _trust_the_gateway(merchant)
+        await _end_refunds(merchant)
         violations = shots.violations + await stage.violations()
-        violations += await asyncio.to_thread(_what_is_true_gets_through, stage, target)
+        for target in targets:
+            await _trust(merchant, target)
+            violations += await asyncio.to_thread(_what_is_true_gets_through, stage, target)
         violations += [] if stage.server.is_running else ["the server has ended"]
     return Outcome(
         did=(
-            f"spoilt notices in every part, and truly signed ones that say something else: {size['over_http']:,} over "
-            f"HTTP, {size['in_process']:,} in process by Hypothesis, {shots.atheris:,} by Atheris"
+            "notices of both gateways, spoilt in every part, or truly signed and saying something else: "
+            f"{size['over_http']:,} over HTTP, {size['in_process']:,} in process by Hypothesis, "
+            f"{shots.atheris:,} by Atheris"
         ),
         count=shots.sent + shots.atheris,
         violations=tuple(violations),
@@ -58,38 +81,71 @@ async def run(size: Mapping[str, Any], number: int, progress: Progress) -> Outco
 
 
 async def _target(merchant: Merchant, count: int) -> Target:
-    """Orders that wait to be paid, of an account that trusts one key more: ours."""
-    keys = fuzz_door.stolen_keys(merchant.credentials["apiv3_key"])
-    offered = {"serial": keys.platform_serial, "certificate_pem": keys.papers.platform_certificate_pem}
-    changes = {"platform_certificates": [offered]}
-    stage = merchant.stage
-    await stage.db.run(
-        lambda tx: merchants.update_account(tx, stage.sealer, merchant.merchant_id, merchant.account_id, changes)
-    )
-    orders = tuple([await _open_order(merchant) for _ in range(count)])
-    refunds = tuple([await _pending_refund(merchant) for _ in range(_REFUNDS)])
-    mchid, appid = merchant.credentials["mchid"], merchant.credentials["appid"]
-    return Target(merchant.merchant_id, merchant.account_id, mchid, appid, _AMOUNT, orders, refunds, keys)
+    """Orders that wait to be paid through WeChat Pay, and keys for an account that trusts one key more: ours."""
+    till = merchant.wechat
+    keys = fuzz_door.stolen_keys(till.credentials["apiv3_key"])
+    things = await _things(merchant, WECHAT, count)
+    numbers = till.credentials["mchid"], till.credentials["appid"]
+    return Target(merchant.merchant_id, till.account_id, *numbers, _AMOUNT, *things, keys)
 
 
-async def _end_refunds(merchant: Merchant, target: Target) -> None:
+async def _form_target(merchant: Merchant, count: int) -> FormTarget:
+    """The same of Alipay, whose account is to take our key for Alipay's own."""
+    till, key = merchant.alipay, rsa.generate_private_key(65537, 2048)
+    things = await _things(merchant, ALIPAY, count)
+    numbers = till.credentials["app_id"], till.credentials["seller_id"]
+    return FormTarget(merchant.merchant_id, till.account_id, *numbers, _AMOUNT, *things, key)
+
+
+Pairs = tuple[tuple[str, str], ...]
+
+
+async def _things(merchant: Merchant, wallet: Wallet, count: int) -> tuple[Pairs, Pairs]:
+    """Open orders, and refunds that are on their way, each with its attempt."""
+    orders = tuple([await _open_order(merchant, wallet) for _ in range(count)])
+    return orders, tuple([await _pending_refund(merchant, wallet) for _ in range(_REFUNDS)])
+
+
+async def _trust(merchant: Merchant, target: Target | FormTarget) -> None:
+    """Have the account take letters that are signed with the target's keys."""
+    if isinstance(target, Target):
+        papers = {"serial": target.keys.platform_serial, "certificate_pem": target.keys.papers.platform_certificate_pem}
+        await _change(merchant, target.account_id, {"platform_certificates": [papers]})
+    else:
+        public = target.key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        await _change(merchant, target.account_id, {"alipay_public_key_pem": public.decode()})
+
+
+async def _trust_the_gateway(merchant: Merchant) -> None:
+    """Alipay's own key again: an account has one, and no answer of the gateway could be believed meanwhile."""
+    known = merchant.alipay.credentials["alipay_public_key_pem"]
+    await _change(merchant, merchant.alipay.account_id, {"alipay_public_key_pem": known})
+
+
+async def _change(merchant: Merchant, account_id: str, changes: Mapping[str, Any]) -> None:
+    async with merchant.stage.db.tx() as tx:
+        await merchants.update_account(tx, merchant.stage.sealer, merchant.merchant_id, account_id, changes)
+
+
+async def _end_refunds(merchant: Merchant) -> None:
     """Let those that are still on their way arrive. A truly signed word may have closed others here; so they stay."""
-    for refund_id, _ in target.refunds:
-        answer = await merchant.ask("GET", f"/v1/refunds/{refund_id}")
-        if answer and answer.body["state"] == "sent":
-            wish = {"out_refund_no": refund_id, "mchid": target.mchid, "status": "SUCCESS"}
-            await merchant.stage.control("POST", "/wechat/refunds/finish", wish)
-    await merchant.stage.settle()
+    stage = merchant.stage
+    rows = await store.refunds_sent(stage.db)
+    for refund_id, attempt_id in rows:
+        till = merchant.till_of(attempt_id)
+        wish = {till.wallet.refund_name: refund_id, "out_trade_no": attempt_id, **till.named, "status": "SUCCESS"}
+        await stage.control("POST", f"/{till.wallet.gateway}/refunds/finish", wish)
+    await stage.settle()
 
 
-async def _open_order(merchant: Merchant) -> tuple[str, str]:
-    answer = await merchant.order(payment=JSAPI, amount=_AMOUNT)
+async def _open_order(merchant: Merchant, wallet: Wallet) -> tuple[str, str]:
+    answer = await merchant.order(merchant.draft(wallet, paying=True, amount=_AMOUNT))
     assert answer and answer.is_yes, answer
     return answer.body["id"], answer.body["attempt"]["id"]
 
 
-async def _pending_refund(merchant: Merchant) -> tuple[str, str]:
-    order_id, attempt_id = await _open_order(merchant)
+async def _pending_refund(merchant: Merchant, wallet: Wallet) -> tuple[str, str]:
+    order_id, attempt_id = await _open_order(merchant, wallet)
     await merchant.buyer_pays(attempt_id)
     await merchant.read(order_id, wait=20)
     answer = await merchant.refund(order_id)
@@ -112,35 +168,34 @@ class _Shots:
         self.figures[f"answers, {name}"] = shooting.summary()
 
 
-def _shoot(stage: Stage, target: Target, size: Mapping[str, Any], number: int, progress: Progress) -> _Shots:
-    shots, wire = _Shots(), Wire(stage.url)
+def _shoot(
+    stage: Stage, target: Target | FormTarget, size: Mapping[str, Any], number: int, progress: Progress, shots: _Shots
+) -> None:
+    """Half of all letters are for each gateway's account; Atheris's are WeChat's."""
+    wire = Wire(stage.url)
     with Loop.open(stage.database_url, stage.sealer) as loop:
         over_http = Shooting(target, loop, wire.deliver, compares_paths=True)
-        inside = Shooting(target, loop, fuzz_door.in_process(loop, target.account_id), compares_paths=False)
-        _wait_until_trusted(over_http)
+        deliver = fuzz_door.in_process(loop, target.channel, target.account_id)
+        inside = Shooting(target, loop, deliver, compares_paths=False)
+        _wait_until_trusted(target, wire)
         for name, shooting in (("over_http", over_http), ("in_process", inside)):
-            shots.violations += _hypothesis(shooting, size[name], number, progress)
-            shots.note(name.replace("_", " "), shooting)
+            shots.violations += _hypothesis(shooting, size[name] // 2, number, progress)
+            shots.note(f"{name.replace('_', ' ')}, {target.channel}", shooting)
     wire.close()
-    if size["atheris"]:
+    if size["atheris"] and isinstance(target, Target):
         found = fuzz_atheris.run(stage, target, size["atheris"], number, progress)
         shots.violations += found.violations
         shots.atheris = found.count
         shots.figures["Atheris"] = found.figure
-    return shots
 
 
-def _wait_until_trusted(shooting: Shooting) -> None:
+def _wait_until_trusted(target: Target | FormTarget, wire: Wire) -> None:
     """The server takes the new key up within seconds; until then nothing that is signed with it proves a thing."""
-    notice = fuzz_letters.Edit("set", ("event_type",), "TEST")
     give_up_at = time.monotonic() + 20
-    while time.monotonic() < give_up_at:
-        shooting.about_order(GENUINE, b"{}", (notice,))
-        if shooting.answers[200]:
-            shooting.answers.clear()
-            return
+    while wire.deliver(target.about_nothing()) != 200:
+        if time.monotonic() > give_up_at:
+            raise Broken(f"the server does not take up the new key of {target.channel}")
         time.sleep(0.1)
-    raise Broken("the server does not take up the account's new certificate")
 
 
 def _hypothesis(shooting: Shooting, letters: int, number: int, progress: Progress) -> list[str]:
@@ -155,8 +210,8 @@ def _hypothesis(shooting: Shooting, letters: int, number: int, progress: Progres
         suppress_health_check=list(HealthCheck),
     )
     @seed(number)
-    @given(_letters)
-    def door(letters: list[tuple[str, Any]]) -> None:
+    @given(_OF[fuzz_forms.__name__ if isinstance(shooting.target, FormTarget) else fuzz_letters.__name__])
+    def door(letters: Letters) -> None:
         for kind, *what in letters:
             try:
                 getattr(shooting, kind)(*what)
@@ -179,14 +234,16 @@ def _smallest(test: Callable[[], None], broken: list[str]) -> list[str]:
     return [f"8 {shortest} (the shortest of {len(broken)} that broke it)"] if broken else []
 
 
-def _what_is_true_gets_through(stage: Stage, target: Target) -> list[str]:
+def _what_is_true_gets_through(stage: Stage, target: Target | FormTarget) -> list[str]:
     """Otherwise it was refused for another reason than what was spoilt: every order's true letter pays it."""
     wire = Wire(stage.url)
     with Loop.open(stage.database_url, stage.sealer) as loop:
         shooting = Shooting(target, loop, wire.deliver, compares_paths=True)
+        _wait_until_trusted(target, wire)
         refused = [number for number in range(GENUINE) if wire.deliver(shooting.genuine(number)) != 200]
     wire.close()
-    return [f"{len(refused)} of {GENUINE} true letters did not get through afterwards"] if refused else []
+    found = f"{len(refused)} of {GENUINE} true letters of {target.channel} did not get through afterwards"
+    return [found] if refused else []
 
 
 ROW = Row(
@@ -196,7 +253,7 @@ ROW = Row(
     long={"orders": 5_000, "in_process": 200_000, "over_http": 200_000, "atheris": 1_600_000},
     run=run,
     not_covered=(
-        "Atheris has no builds but for Linux on x86-64: elsewhere Hypothesis sends its share, unguided. "
-        "What is not HTTP at all is the web server's own business."
+        "Atheris has no builds but for Linux on x86-64: elsewhere Hypothesis sends its share, unguided; it knows "
+        "WeChat Pay's letters only. What is not HTTP at all is the web server's own business."
     ),
 )

@@ -14,6 +14,7 @@ from reliability.merchant import Answer, Merchant
 from reliability.model import Outcome, Row
 from reliability.progress import Progress
 from reliability.stage import Stage
+from reliability.wallets import WALLETS, Wallet, at_both
 from tongbao import merchants
 
 FAULTS = {"accept_then_time_out": 0.2, "apply_late": 0.05, "server_error": 0.05, "rate_limit": 0.05}
@@ -22,9 +23,11 @@ LATE_SECONDS = 120
 TIMEOUT_SECONDS = 0.4
 """So long our side waits for an answer, as an account may be set: shorter than the answer is held back."""
 
-_CLOSED, _RACED, _ABANDONED, _REFUNDED = 0.15, 0.25, 0.3, 0.8
+_CLOSED, _RACED, _ABANDONED, _REFUNDED, _SCANNED = 0.15, 0.25, 0.3, 0.75, 0.9
 """Up to the first share of the orders are closed, up to the second closed while the buyer pays, up to the third left to
-expire, up to the fourth refunded; the others are only paid."""
+expire, up to the fourth refunded, up to the fifth scanned at a till, by two presses; the others are only paid."""
+_SHOWN = ("pay", "pay", "pay", "password", "timeout", "fail")
+"""What the phone does whose code is scanned."""
 _EXPIRES_SECONDS = 60
 _HANDS = 48
 _BATCH = 250
@@ -37,7 +40,7 @@ class Day:
 
     orders: int = 0
     operations: int = 0
-    counts: dict[str, int] = field(default_factory=lambda: {"pay": 0, "close": 0, "refund": 0})
+    counts: dict[str, int] = field(default_factory=lambda: {"pay": 0, "close": 0, "refund": 0, "scan": 0})
     closed: set[str] = field(default_factory=set)
     unanswered: int = 0
     struck: Counter[str] = field(default_factory=Counter)
@@ -61,14 +64,14 @@ async def run(size: Mapping[str, Any], seed: int, progress: Progress) -> Outcome
         await _shorten_patience(stage, merchant)
         for batch in range(size["operations"] // _BATCH):
             weather = {"api": FAULTS | {"delay_seconds": LATE_SECONDS}, "seed": seed * 1000 + batch}
-            await stage.control("PUT", "/faults", {"wechat": weather})
+            await stage.control("PUT", "/faults", at_both(weather))
             await _trade(merchant, day, _BATCH * (batch + 1), seed, progress)
             await _count_faults(stage, day)
             await stage.advance(LATE_SECONDS + 1)
         await stage.control("PUT", "/faults", {})
         recover_seconds = await stage.settle(60 + size["operations"] / 100)
         violations = [*await _paid_after_closing(stage, merchant, day), *await stage.violations()]
-    did = "{operations} operations ({pay} payments, {close} closings, {refund} refunds) in bad weather at the gateway"
+    did = "{operations} operations ({pay} payments, {scan} codes, {close} closings, {refund} refunds) in bad weather"
     assert day.struck.keys() == FAULTS.keys(), f"the weather was not as it should be: {day.struck}"
     figures = {"refused or unanswered": day.unanswered, **day.struck}
     return Outcome(
@@ -81,11 +84,10 @@ async def _shorten_patience(stage: Stage, merchant: Merchant) -> None:
 
     No payment was made yet, so the server has not read the account yet either.
     """
-    await stage.db.run(
-        lambda tx: merchants.update_account(
-            tx, stage.sealer, merchant.merchant_id, merchant.account_id, {"timeout_seconds": TIMEOUT_SECONDS}
-        )
-    )
+    for till in merchant.tills.values():
+        account, changes = (merchant.merchant_id, till.account_id), {"timeout_seconds": TIMEOUT_SECONDS}
+        async with stage.db.tx() as tx:
+            await merchants.update_account(tx, stage.sealer, *account, changes)
 
 
 async def _trade(merchant: Merchant, day: Day, until_operations: int, seed: int, progress: Progress) -> None:
@@ -112,8 +114,13 @@ async def _count_faults(stage: Stage, day: Day) -> None:
 async def _walk(merchant: Merchant, day: Day, chance: random.Random) -> None:
     """One order, from its first payment to where chance has it end."""
     amount, fate = chance.randint(1, 100_000), chance.random()
+    wallet = chance.choice(WALLETS)
+    if _REFUNDED <= fate < _SCANNED:
+        await _scan(merchant, day, wallet, amount, chance.choice(_SHOWN))
+        return
     is_left = _RACED <= fate < _ABANDONED
-    begun = await begin_payment(merchant, amount, expires_in=_EXPIRES_SECONDS if is_left else None)
+    expires_in = _EXPIRES_SECONDS if is_left else None
+    begun = await begin_payment(merchant, wallet, amount, expires_in=expires_in)
     if not day.note("pay", begun):
         return
     assert begun
@@ -126,6 +133,16 @@ async def _walk(merchant: Merchant, day: Day, chance: random.Random) -> None:
         await merchant.buyer_pays(attempt_id)
         if fate < _REFUNDED:
             await _refund(merchant, day, order_id, chance.randint(1, amount))
+
+
+async def _scan(merchant: Merchant, day: Day, wallet: Wallet, amount: int, behaviour: str) -> None:
+    """A till scans a code, and its clerk presses again. Nobody answers a phone that asks: that is undone by itself."""
+    draft = merchant.draft(wallet, amount=amount)
+    opened = await insist(lambda: merchant.order(draft))
+    shown = await merchant.stage.control("POST", f"/{wallet.gateway}/buyer/code", {"behaviour": behaviour})
+    if opened and opened.is_yes:
+        scans = [merchant.scan(opened.body["id"], shown["auth_code"]) for _ in range(2)]
+        day.note("scan", (await asyncio.gather(*scans))[0])
 
 
 async def _close(merchant: Merchant, day: Day, order_id: str, attempt_id: str) -> None:
@@ -143,8 +160,7 @@ async def _refund(merchant: Merchant, day: Day, order_id: str, amount: int) -> N
 
 async def _paid_after_closing(stage: Stage, merchant: Merchant, day: Day) -> list[str]:
     """What we said was closed must never have been paid: it is closed at the gateway first."""
-    lines = (await stage.book(merchant))["lines"]
-    paid = sorted(day.closed & {line["out_trade_no"] for line in lines})
+    paid = sorted(day.closed & {line["out_trade_no"] for line in await stage.lines(merchant)})
     return [f"6 attempt {attempt_id} was paid, though its order was answered to be closed" for attempt_id in paid]
 
 

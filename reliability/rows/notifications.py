@@ -15,6 +15,7 @@ from reliability.merchant import Merchant
 from reliability.model import Outcome, Row
 from reliability.progress import Progress
 from reliability.stage import Stage
+from reliability.wallets import ALIPAY, WALLETS, Wallet, at_both
 
 FAULTS = {"repeat": 0.3, "reorder": 1.0, "lose": 0.1, "delay": 0.05, "tamper": 0.01, "stale": 0.005, "early": 0.05}
 LATEST_SECONDS = 25 * 3600
@@ -53,7 +54,7 @@ async def run(size: Mapping[str, Any], seed: int, progress: Progress) -> Outcome
         latest: list[Sold] = []
         for batch in range(size["notices"] // _BATCH):
             faults = FAULTS | {"delay_seconds": chance.randint(60, LATEST_SECONDS)}
-            await stage.control("PUT", "/faults", {"wechat": {"notify": faults, "seed": seed * 1000 + batch}})
+            await stage.control("PUT", "/faults", at_both({"notify": faults, "seed": seed * 1000 + batch}))
             before, latest = latest, await _batch(merchant, before, chance)
             await stage.advance(_PASSING_SECONDS)
             progress.step("payments and refunds", _BATCH)
@@ -87,15 +88,15 @@ async def _batch(merchant: Merchant, before: list[Sold], chance: random.Random) 
     for order_id, amount in refunded:
         acts.append(partial(_refund, merchant, order_id, chance.randint(1, amount)))
     for _ in range(_BATCH - len(refunded)):
-        acts.append(partial(_pay, merchant, chance.randint(2, 100_000), paid))
+        acts.append(partial(_pay, merchant, chance.choice(WALLETS), chance.randint(2, 100_000), paid))
     chance.shuffle(acts)
     await by_hands(_HANDS, acts, lambda act: act())
     return paid
 
 
-async def _pay(merchant: Merchant, amount: int, paid: list[Sold]) -> None:
+async def _pay(merchant: Merchant, wallet: Wallet, amount: int, paid: list[Sold]) -> None:
     """Open an order and pay it. Whose notice came early is told that the order is paid already."""
-    begun = await begin_payment(merchant, amount)
+    begun = await begin_payment(merchant, wallet, amount)
     assert begun and (begun.is_yes or code_of(begun) == "order_paid"), begun
     if begun.is_yes:
         await merchant.buyer_pays(begun.body["attempt"]["id"])
@@ -112,8 +113,11 @@ async def _refund(merchant: Merchant, order_id: str, amount: int) -> None:
 async def _sent(stage: Stage) -> Counter[tuple[str, str]]:
     """What the sandbox has sent: how often each kind of letter (`true`, `tamper: amount` …) ended how."""
     counts: Counter[tuple[str, str]] = Counter()
-    for line in (await stage.control("GET", "/wechat/notifications"))["notifications"]:
-        counts[line["letter"], line["outcome"]] += line["count"]
+    for wallet in WALLETS:
+        for line in (await stage.control("GET", f"/{wallet.gateway}/notifications"))["notifications"]:
+            # Alipay tries for a day and signs nothing that ages: a replay is what a retry is, true and harmless.
+            is_true = wallet is ALIPAY and line["letter"].startswith("stale")
+            counts["true" if is_true else line["letter"], line["outcome"]] += line["count"]
     return counts
 
 
@@ -121,7 +125,10 @@ async def _verdicts(stage: Stage) -> Counter[str]:
     """How many notices the server gave each verdict, by its own count."""
     async with stage.session.get(f"{stage.url}/metrics") as response:
         text = await response.text()
-    return Counter({verdict: int(float(count)) for verdict, count in _VERDICT.findall(text)})
+    counts: Counter[str] = Counter()
+    for verdict, count in _VERDICT.findall(text):  # one line for each channel
+        counts[verdict] += int(float(count))
+    return counts
 
 
 def _not_as_sent(sent: Counter[tuple[str, str]], verdicts: Counter[str]) -> list[str]:
@@ -148,5 +155,6 @@ ROW = Row(
     long={"notices": 100_000},
     run=run,
     not_covered="Clocks that differ by minutes: the gateway's and ours are moved as good as together, and a true notice"
-    " that is on its way just then is refused as stale and comes again.",
+    " that is on its way just then is refused as stale and comes again. Alipay's notices stay good for two days:"
+    " its stale ones count as true.",
 )

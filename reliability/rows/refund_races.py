@@ -13,6 +13,7 @@ from reliability.merchant import Merchant
 from reliability.model import Outcome, Row
 from reliability.progress import Progress
 from reliability.stage import Stage
+from reliability.wallets import WALLETS, at_both
 
 SHARE_ASKED = 3
 ASKED_TWICE = 0.1
@@ -46,7 +47,9 @@ async def run(size: Mapping[str, Any], seed: int, progress: Progress) -> Outcome
     chance = random.Random(seed)
     progress.of(size["orders"])
     async with Stage.open() as stage:
-        await stage.control("PUT", "/faults", {"wechat": {"refund": {"seconds": REFUND_SECONDS}, "seed": seed}})
+        await stage.control(
+            "PUT", "/faults", at_both({"refund": {"seconds": REFUND_SECONDS, "slow": 0.5}, "seed": seed})
+        )
         merchant = await stage.merchant()
         races = await _paid(
             stage, merchant, [chance.randint(_LEAST_AMOUNT, _MOST_AMOUNT) for _ in range(size["orders"])]
@@ -73,7 +76,7 @@ async def _paid(stage: Stage, merchant: Merchant, amounts: list[int]) -> list[Ra
     races: list[Race] = []
 
     async def pay(amount: int) -> None:
-        begun = await begin_payment(merchant, amount)
+        begun = await begin_payment(merchant, WALLETS[amount % 2], amount)
         assert begun and begun.is_yes, begun
         race = Race(begun.body["id"], begun.body["attempt"]["id"], amount)
         paid = await merchant.buyer_pays(race.attempt_id)
@@ -114,7 +117,7 @@ async def _ask(merchant: Merchant, race: Race, part: int | None, reference: str)
 async def _gone_back(stage: Stage, merchant: Merchant) -> dict[str, int]:
     """What the gateway has returned of each attempt, by its own book."""
     gone: dict[str, int] = {}
-    for line in (await stage.book(merchant))["lines"]:
+    for line in await stage.lines(merchant):
         if line["kind"] == "refund":
             gone[line["out_trade_no"]] = gone.get(line["out_trade_no"], 0) - line["amount"]
     return gone

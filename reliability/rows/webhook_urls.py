@@ -115,7 +115,7 @@ async def _by_orders(merchant: Merchant, progress: Progress) -> list[str]:
     """The same of an order's own address."""
     found = []
     for url, is_allowed in _all():
-        answer = await merchant.order(notify=url)
+        answer = await merchant.order(merchant.draft(notify=url))
         too_long = len(url) > _LONGEST_NOTIFY_CHARACTERS or "\x00" in url
         code = "" if is_allowed else "invalid_request" if too_long else "egress_forbidden"
         if answer is None or (answer.body.get("code", "") if answer.body else None) != code:
@@ -176,7 +176,7 @@ async def _told(merchant: Merchant, urls: list[str], courier: Courier) -> dict[s
     stage = merchant.stage
     for url in urls:
         await stage.db.run(partial(_add, merchant, url))
-    order = await merchant.order()
+    order = await merchant.order(merchant.draft())
     assert order and order.is_yes, order
     await merchant.ask("POST", f"/v1/orders/{order.body['id']}/close", {})
     while await courier.deliver_due():

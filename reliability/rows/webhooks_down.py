@@ -172,7 +172,7 @@ async def _burst(merchant: Merchant, endpoints: Endpoints, hooks: list[Hook]) ->
 async def _cause(merchant: Merchant, hook: Hook) -> Told:
     """Open an order that names this address, and close it: one event."""
     draft = merchant.draft(notify=hook.url)
-    order = await insist(lambda: merchant.order(**draft))
+    order = await insist(lambda: merchant.order(draft))
     assert order and order.is_yes, order
     order_id, asked_at = order.body["id"], time.monotonic()
     closed = await insist(lambda: merchant.ask("POST", f"/v1/orders/{order_id}/close", {}))

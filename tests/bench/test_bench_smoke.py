@@ -30,7 +30,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 def test_every_line_of_every_row_gets_a_number(results: dict[str, Any]) -> None:
-    assert [row["title"][:3] for row in results["rows"]] == ["(a)", "(b)", "(c)", "(d)"]
+    assert [row["title"][:3] for row in results["rows"]] == ["(a)", "(b)", "(c)", "(d)", "(e)", "(f)"]
     for row in results["rows"]:
         for line in row["lines"]:
             assert line["ours"], line

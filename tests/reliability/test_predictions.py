@@ -6,14 +6,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from reliability.predictions import Attempt, Order, Refund
+from reliability.predictions import ALIPAY, Attempt, Order, Refund
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 
-def order(*, revives: bool = False, attempts: int = 1) -> Order:
-    made = Order("ord1", "r1", 100, NOW + timedelta(hours=1), revives)
-    made.attempts += [Attempt.begun(f"pay{number}", 100, NOW) for number in range(attempts)]
+def order(*, revives: bool = False, attempts: int = 1, channel: str = "wechatpay") -> Order:
+    made = Order(channel, "ord1", "r1", 100, NOW + timedelta(hours=1), revives)
+    made.attempts += [Attempt.begun(f"pay{number}", made, NOW) for number in range(attempts)]
     return made
 
 
@@ -95,3 +95,11 @@ def test_an_abnormal_refund_is_sent_to_another_place_once() -> None:
     refund.learn()
     refund.redirect()
     assert (refund.state, refund.there) == ("abnormal", "ABNORMAL")
+
+
+@pytest.mark.parametrize(("channel", "can_be_paid"), [("wechatpay", False), (ALIPAY, True)])
+def test_a_token_ends_before_its_order_and_a_trade_with_it(channel: str, can_be_paid: bool) -> None:
+    made = order(channel=channel)
+    made.expires_at = NOW + timedelta(hours=4)
+    assert made.attempts[0].can_be_paid(made, NOW + timedelta(hours=3)) is can_be_paid
+    assert not made.attempts[0].can_be_paid(made, NOW + timedelta(hours=5))

@@ -10,12 +10,13 @@ import psycopg
 import pytest
 
 from reliability import record, report
-from reliability.merchant import JSAPI, Merchant
+from reliability.merchant import Merchant
 from reliability.model import Outcome, Row
 from reliability.progress import Progress
 from reliability.record import Run
 from reliability.rows import all_rows
 from reliability.stage import Stage
+from reliability.wallets import WALLETS
 from tests.reliability.short_form import ATTACKS, TROUBLE
 
 
@@ -30,12 +31,13 @@ async def stage(data_folder: Path) -> AsyncIterator[Stage]:
 
 
 async def _sold(stage: Stage) -> Merchant:
-    """A merchant with one paid order, everybody told."""
+    """A merchant with an order paid by each wallet, everybody told."""
     merchant = await stage.merchant()
-    order = await merchant.order(payment=JSAPI)
-    assert order
-    assert order.is_yes
-    assert await merchant.buyer_pays(order.body["attempt"]["id"])
+    for wallet in WALLETS:
+        order = await merchant.order(merchant.draft(wallet, paying=True))
+        assert order
+        assert order.is_yes
+        assert await merchant.buyer_pays(order.body["attempt"]["id"])
     await stage.settle()
     assert await stage.violations() == []
     return merchant
@@ -88,7 +90,7 @@ async def _a_webhook_never_arrives(stage: Stage, merchant: Merchant) -> str:
     _change(stage, "UPDATE deliveries SET state = 'pending', due_at = now() + interval '1 year'")
     stage.server.kill()
     await stage.settle(1)
-    return "still under way: 1 webhooks"
+    return "still under way: 2 webhooks"
 
 
 BROKEN: list[Callable[[Stage, Merchant], Awaitable[str]]] = [
@@ -114,9 +116,9 @@ async def test_what_is_killed_is_gone_and_can_be_started_again(stage: Stage) -> 
     merchant = await stage.merchant()
     stage.server.kill()
     assert not stage.server.is_running
-    assert await merchant.order() is None
+    assert await merchant.order(merchant.draft()) is None
     await stage.server.start()
-    answer = await merchant.order()
+    answer = await merchant.order(merchant.draft())
     assert answer
     assert answer.is_yes
 

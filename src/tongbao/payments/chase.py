@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import structlog
 
+from tongbao.channels import Channel
 from tongbao.jobs import gather
 from tongbao.kit import clock
 from tongbao.kit.db import Conflict, Db, Tx
@@ -29,14 +30,15 @@ _log = structlog.get_logger()
 async def chase_due(db: Db, directory: Directory) -> int:
     """Ask the gateways about every attempt whose time has come; returns how many were looked at."""
     due = await store.attempts_to_ask(db, clock.now(), _BATCH)
-    await gather(_ask(db, directory, merchant_id, attempt_id) for merchant_id, attempt_id in due)
+    await gather(_ask(db, directory, *each) for each in due)
     return len(due)
 
 
-async def _ask(db: Db, directory: Directory, merchant_id: str, attempt_id: str) -> None:
+async def _ask(db: Db, directory: Directory, merchant_id: str, attempt_id: str, account_id: str) -> None:
+    _, channel = await directory.account(account_id)
     try:
         async with db.tx() as tx:
-            attempt = await _claim(tx, directory, merchant_id, attempt_id)
+            attempt = await _claim(tx, channel, merchant_id, attempt_id)
     except Conflict:
         return
     if attempt is None:
@@ -51,12 +53,11 @@ async def _ask(db: Db, directory: Directory, merchant_id: str, attempt_id: str) 
         _log.warning("chase", attempt_id=attempt_id, asked=attempt.asked + 1, verdict="no_answer", code=error.code)
 
 
-async def _claim(tx: Tx, directory: Directory, merchant_id: str, attempt_id: str) -> Attempt | None:
+async def _claim(tx: Tx, channel: Channel, merchant_id: str, attempt_id: str) -> Attempt | None:
     found = await store.attempt(tx, merchant_id, attempt_id)
     if found is None or found[1].ask_at is None or found[1].ask_at > clock.now():
         return None
     attempt = found[1]
-    _, channel = await directory.account(attempt.account_id)
     scans_buyer = channel.methods[attempt.method].scans_buyer
     store.plan_ask(tx, attempt, rules.next_ask_at(attempt.asked + 1, clock.now(), scans_buyer=scans_buyer))
     return attempt

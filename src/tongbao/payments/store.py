@@ -220,11 +220,10 @@ def change_refunded(tx: Tx, merchant_id: str, attempt_id: str, amount: int) -> N
     )
 
 
-async def attempts_to_ask(db: Db, now: datetime, limit: int) -> list[tuple[str, str]]:
-    rows = await db.fetch(
-        "SELECT merchant_id, attempt_id FROM attempts WHERE ask_at <= $1 ORDER BY ask_at LIMIT $2", now, limit
-    )
-    return [(row["merchant_id"], row["attempt_id"]) for row in rows]
+async def attempts_to_ask(db: Db, now: datetime, limit: int) -> list[tuple[str, str, str]]:
+    """The attempts whose time has come: merchant, attempt and account."""
+    sql = "SELECT merchant_id, attempt_id, account_id FROM attempts WHERE ask_at <= $1 ORDER BY ask_at LIMIT $2"
+    return [(*row.values(),) for row in await db.fetch(sql, now, limit)]
 
 
 def plan_ask(tx: Tx, attempt: Attempt, ask_at: datetime) -> None:

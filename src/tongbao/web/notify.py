@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter, Request, Response
 
 from tongbao import callbacks
@@ -9,14 +11,15 @@ from tongbao.web.api.schemas import refusals
 from tongbao.web.context import context_of, read_body
 
 router = APIRouter(tags=["gateways"])
+_FORMS: dict[str, Any] = {"application/json": {}, "text/plain": {}}  # each gateway has its own form of an answer
 
 
 @router.post(
     "/notify/{channel}/{account}",
     summary="Take in a gateway's notification",
     responses={
-        200: {"description": "Taken in", "content": {"application/json": {}}},
-        400: {"description": "Not taken in: the gateway sends it again", "content": {"application/json": {}}},
+        200: {"description": "Taken in", "content": _FORMS},
+        400: {"description": "Not taken in: the gateway sends it again", "content": _FORMS},
         **refusals(404, 409, 413, 500, 503),
     },
 )

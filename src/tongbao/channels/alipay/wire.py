@@ -219,7 +219,7 @@ def was_cancelled(answer: Mapping[str, Any]) -> bool:
 def notice(fields: Mapping[str, str]) -> Notice:
     """What a proven notification says (7.2 to 7.5). One about a refund has the state of its trade, paid: it is known
     by the refund's number, time and sum, which is that of all refunds together, and so not read."""
-    kind = fields.get("notify_type") or _NO_NOTICE_KIND
+    kind = _text_or_none(fields, "notify_type") or _NO_NOTICE_KIND
     fact: PaymentFact | RefundFact | None = None
     if kind == _TRADE_NOTICE:
         is_refund = all(fields.get(name) for name in ("out_biz_no", "gmt_refund", "refund_fee"))

@@ -295,6 +295,8 @@ def platform_key(offer: CertificateOffer, certificate: bytes) -> PlatformKey:
 
 def _refund_fact(fields: Mapping[str, Any], word: str, merchant_number: str | None) -> RefundFact:
     amount = part(fields, "amount")
+    if refund_state(word) is not RefundState.PENDING and fen_or_none(amount, "refund") is None:
+        raise ValueError("amount.refund is missing")
     return RefundFact(
         refund_id=text(fields, "out_refund_no"),
         state=refund_state(word),

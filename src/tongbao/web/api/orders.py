@@ -83,7 +83,7 @@ async def create(request: Request) -> Response:
     "/orders/{order_id}/payments",
     status_code=201,
     summary="Pay an order",
-    responses={201: {"model": PaymentAnswer}, **refusals(400, 401, 404, 409, 413, 422, 502)},
+    responses={201: {"model": PaymentAnswer}, **refusals(400, 401, 403, 404, 409, 413, 422, 502)},
     openapi_extra=takes(PaymentRequest),
 )
 async def pay(request: Request, order_id: str) -> Response:

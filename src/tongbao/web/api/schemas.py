@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import orjson
 from fastapi import Response
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, WithJsonSchema
 
 from tongbao.channels import Means
 from tongbao.kit.errors import Refusal
@@ -48,6 +48,9 @@ WebAddress = Annotated[
     StringConstraints(pattern=r"^https?://[!-~]{1,240}$"),
     Field(examples=["https://shop.example.com/paid"]),
 ]
+
+
+_IP_SCHEMA = {"type": "string", "anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]}
 
 
 def _ip_address(text: str) -> str:
@@ -91,7 +94,7 @@ class PaymentRequest(Body):
         None, description="the buyer's payment code, scanned at a counter; it is kept nowhere"
     )
     return_url: WebAddress | None = Field(None, description="where the buyer comes back to")
-    payer_ip: Annotated[str, AfterValidator(_ip_address)] | None = Field(
+    payer_ip: Annotated[str, AfterValidator(_ip_address), WithJsonSchema(_IP_SCHEMA)] | None = Field(
         None, description="the buyer's address, where the method needs it; a buyer's session tells it by itself"
     )
     instalments: InstalmentsRequest | None = None
