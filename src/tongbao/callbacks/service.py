@@ -75,8 +75,8 @@ async def _settle(tx: Tx, account: Account, merchant_number: str, notice: Notice
     elif isinstance(notice.fact, RefundFact):
         refund_outcome = await refunds.settle(tx, account, notice.fact)
         verdict = refund_settled(refund_outcome.decision)
-        if refund := refund_outcome.refund:
-            attempt_id, refund_id = refund.attempt_id, refund.refund_id
+        attempt_id = refund_outcome.attempt_id
+        refund_id = refund_outcome.refund.refund_id if refund_outcome.refund else None
     else:
         outcome = await payments.settle(tx, account, merchant_number, notice.fact)
         verdict = settled(outcome.decision)

@@ -16,7 +16,8 @@ class Kind(enum.StrEnum):
     refund_closed: the gateway closed a refund, the money is with the merchant · refund_blocked: the gateway refuses a
     refund for now · refund_mismatch: the gateway's word about a refund does not match what was asked for ·
     refund_too_much: more went back than should have · payment_mismatch: the gateway now says of a settled payment what
-    it did not say before.
+    it did not say before, or that it sent money back that nobody asked for here · payment_kept: the gateway refuses to
+    undo a payment of a scanned code that nobody is sure of.
     """
 
     PAYMENT_SURPLUS = "payment_surplus"
@@ -27,6 +28,7 @@ class Kind(enum.StrEnum):
     REFUND_MISMATCH = "refund_mismatch"
     REFUND_TOO_MUCH = "refund_too_much"
     PAYMENT_MISMATCH = "payment_mismatch"
+    PAYMENT_KEPT = "payment_kept"
 
 
 @dataclass(frozen=True, slots=True)

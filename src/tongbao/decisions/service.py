@@ -27,6 +27,7 @@ RESOLUTIONS: Mapping[str, tuple[str, ...]] = {
     Kind.REFUND_MISMATCH: (HANDLED,),
     Kind.REFUND_TOO_MUCH: (HANDLED,),
     Kind.PAYMENT_MISMATCH: (HANDLED,),
+    Kind.PAYMENT_KEPT: (HANDLED,),
 }
 """Everything that can be decided about a kind of case. What a held payment is may leave less: see `resolutions_of`."""
 

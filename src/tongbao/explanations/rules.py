@@ -32,6 +32,7 @@ _PRESSING = (
 _STEPS = {
     Kind.PAYMENT_HELD: "decide",
     Kind.PAYMENT_MISMATCH: "compare_books",
+    Kind.PAYMENT_KEPT: "watch_payment",
     Kind.REFUND_TOO_MUCH: "compare_books",
     Kind.REFUND_ABNORMAL: "redirect_refund",
     Kind.REFUND_MISMATCH: "decide",
@@ -123,7 +124,7 @@ def _case_matters(facts: Facts, now: datetime) -> Iterator[Saying]:
         values: dict[str, object] = {
             "due": say(words.DUE_IN, span=span(due)) if due > timedelta(0) else say(words.OVERDUE, span=span(-due))
         }
-        if case.kind in (Kind.PAYMENT_HELD, Kind.PAYMENT_MISMATCH):
+        if case.kind in (Kind.PAYMENT_HELD, Kind.PAYMENT_MISMATCH, Kind.PAYMENT_KEPT):
             attempt = next(each for each in facts.attempts if each.attempt_id == case.attempt_id)
             values["reason"] = word(words.REASONS, case.detail.get("reason") or attempt.reason or "")
             values["received"] = money(attempt.collected)

@@ -129,6 +129,10 @@ STANDS = {
         "the gateway now says of a payment that we counted something else ({reason}): a person must look, {due}",
         "支付渠道对一笔已入账的支付改口（{reason}），待人工核查，{due}",
     ),
+    "payment_kept": Words(
+        "the gateway refuses to undo the payment of the scanned code ({reason}), which may still succeed, {due}",
+        "支付渠道拒绝撤销付款码支付（{reason}），该支付仍可能成功，{due}",
+    ),
     "refund_too_much": Words(
         "the refund of {amount} went back although it should not have: the buyer got too much, {due}",
         "退款 {amount} 本不应退出，买家多收了钱，待人工处理，{due}",
@@ -173,9 +177,18 @@ NEXT = {
         "改退到其他账户：`tongbao refund redirect {refund_id} --to buyer_card`（或 merchant_card），或 POST"
         " /v1/refunds/{refund_id}/redirect；若已用其他方式退款，请以 {choices} 关闭个案 {case_id}",
     ),
+    "watch_payment": Words(
+        "Let the buyer not pay again before it has ended: we go on asking, and its case ends with it. See what the"
+        " refusal says, and cancel it at the gateway's own site if it must not succeed; else close case {case_id} with"
+        " {choices}",
+        "在该支付有结果之前，请勿让买家再次付款：系统会继续查询，结果明确后个案自动关闭。请按拒绝原因处理，若不应成功，"
+        "请在支付渠道后台撤销；否则以 {choices} 关闭个案 {case_id}",
+    ),
     "refund_otherwise": Words(
-        "Give the buyer {amount} by other means, or ask for a new refund; then close case {case_id} with {choices}",
-        "请用其他方式退还买家 {amount}，或重新申请退款；然后以 {choices} 关闭个案 {case_id}",
+        "See in the gateway's own bill whether {amount} went back already. If not, give it to the buyer by other means,"
+        " or ask for a new refund; then close case {case_id} with {choices}",
+        "请先在支付渠道账单中核对 {amount} 是否已经退回；若没有，请用其他方式退还买家，或重新申请退款；"
+        "然后以 {choices} 关闭个案 {case_id}",
     ),
     "return_again": Words(
         "{cure}. Then have it sent back once more: `tongbao case close {case_id} --resolution return_again` or POST"

@@ -82,6 +82,9 @@ REASONS = {
         "nobody could be sure of it in time, so it was undone: whatever was collected went back",
         "未能及时确认结果，已撤销，已扣款项会退回买家",
     ),
+    "refunded_outside": Words(
+        "it sent money back that nobody asked for here", "有退款并非由本系统发起，可能是在支付渠道后台操作"
+    ),
     "order_not_open": Words("the order was no longer open", "订单已不再待支付"),
 }
 
@@ -121,6 +124,7 @@ KINDS = {
     "refund_closed": Words("a refund that the gateway closed", "退款被关闭"),
     "refund_mismatch": Words("a refund that does not match", "退款待核查"),
     "refund_too_much": Words("more went back than should have", "多退款"),
+    "payment_kept": Words("a payment that could not be undone", "无法撤销的支付"),
     "payment_mismatch": Words("a contradiction about a settled payment", "已结支付说法不一"),
     "refund_blocked": Words("a refund that the gateway refuses for now", "退款暂不受理"),
 }

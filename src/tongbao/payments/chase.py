@@ -98,10 +98,14 @@ async def _look(db: Db, directory: Directory, attempt: Attempt) -> str:
     except Rejected as error:
         if not channel.is_unknown_payment(error):
             raise
-    if verdict == Verdict.NO_NEWS:
+    scans_buyer = channel.methods[attempt.method].scans_buyer
+    if verdict == Verdict.NO_NEWS and scans_buyer:
+        await reverse(db, channel, attempt)
+    elif verdict == Verdict.NO_NEWS:
         await close_at_gateway(db, directory, attempt)
+    is_looked_at_again = scans_buyer and verdict == "unknown"
     async with db.tx() as tx:
-        store.look_at(tx, attempt, None)
+        store.look_at(tx, attempt, rules.look_again_at(attempt, clock.now()) if is_looked_at_again else None)
     return verdict
 
 

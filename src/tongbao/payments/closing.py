@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from tongbao.channels import Channel
+from tongbao.kit import clock
 from tongbao.kit.db import Db, Tx
 from tongbao.kit.errors import ChannelError, Refusal, Rejected
 from tongbao.merchants import Account, Directory
 from tongbao.payments import rules, store
 from tongbao.payments.model import Attempt, OrderStatus
-from tongbao.payments.settling import note_call, settle_answer, unanswered, write_reversed
+from tongbao.payments.settling import note_call, open_kept_case, settle_answer, unanswered, write_reversed
 
 
 async def close_at_gateway(db: Db, directory: Directory, attempt: Attempt) -> bool:
@@ -50,27 +53,53 @@ async def reverse(db: Db, channel: Channel, attempt: Attempt) -> None:
     """Undo a payment of a scanned code, of which the gateway says no end. Twice is harmless.
 
     That we ask is written down first: should the answer be lost, a later success may be from before, and is not
-    believed. Raises Conflict where the payment has moved meanwhile, and the channel's errors, noted: then it is asked
-    for again.
+    believed. A gateway that knows of nothing to undo may hear of it yet: it is asked again. Raises the channel's
+    errors, noted: then it is as open as before, and a case where the gateway refuses for certain.
     """
-    if attempt.reason != rules.REVERSING:
-        async with db.tx() as tx:
-            store.mark_reversing(tx, attempt)
+    if rules.is_open(attempt) and not await _is_marked(db, attempt):
+        return  # It has ended meanwhile.
+    look_at = None
     try:
         await channel.reverse(attempt.attempt_id, attempt.app_id)
     except ChannelError as error:
         await note_call(db, attempt, "reverse", error)
-        if not (isinstance(error, Rejected) and channel.is_unknown_payment(error)):
+        if not isinstance(error, Rejected):
             raise
+        if not channel.is_unknown_payment(error):
+            await db.run(partial(_write_refused, attempt=attempt, code=error.code))
+            raise
+        look_at = rules.look_again_at(attempt, clock.now())
     else:
         await note_call(db, attempt, "reverse")
 
     async def remember(tx: Tx) -> None:
         found = await store.attempt(tx, attempt.merchant_id, attempt.attempt_id)
         if found and rules.is_open(found[1]):
-            write_reversed(tx, *found)
+            write_reversed(tx, *found, look_at)
 
     await db.run(remember)
+
+
+async def _is_marked(db: Db, attempt: Attempt) -> bool:
+    """Remember that the gateway is asked to undo a payment. False where that has ended meanwhile."""
+
+    async def remember(tx: Tx) -> bool:
+        found = await store.attempt(tx, attempt.merchant_id, attempt.attempt_id)
+        if found is None or not rules.is_payable(found[1]):
+            return False
+        if found[1].reason != rules.REVERSING:
+            store.mark_reversing(tx, found[1], rules.REVERSING)
+        return True
+
+    return await db.run(remember)
+
+
+async def _write_refused(tx: Tx, attempt: Attempt, code: str) -> None:
+    """A certain no: nothing was undone, so a success of it counts again."""
+    found = await store.attempt(tx, attempt.merchant_id, attempt.attempt_id)
+    if found and found[1].reason == rules.REVERSING:
+        store.mark_reversing(tx, found[1], None)
+        await open_kept_case(tx, found[1], code)
 
 
 async def _reverse_unless_paid(db: Db, account: Account, channel: Channel, attempt: Attempt) -> None:

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from tongbao.channels import Channel
 from tongbao.kit import clock
-from tongbao.kit.db import Conflict, Db, Tx
+from tongbao.kit.db import Db, Tx
 from tongbao.kit.errors import ChannelError, Refusal, Rejected, Unavailable
 from tongbao.merchants import Account, Directory
 from tongbao.payments import rules, store
@@ -20,7 +20,6 @@ from tongbao.payments.model import Attempt, AttemptState, Choice, Order
 from tongbao.payments.service import check_startable, get_order, write_failed
 from tongbao.payments.settling import note_call, settle, settle_answer, unanswered
 
-_CODE_HASH = "code_hash"
 _ENDED_WELL = (AttemptState.SUCCEEDED, AttemptState.SURPLUS)
 
 
@@ -46,7 +45,7 @@ async def collect(
         attempt = new_attempt(directory, order, account, channel, choice, None)
         if not channel.methods[attempt.method].scans_buyer:
             raise Refusal("auth_code_not_taken", 422, method=attempt.method)
-        attempt = replace(attempt, options={**attempt.options, _CODE_HASH: code_hash})
+        attempt = replace(attempt, options={**attempt.options, rules.CODE_HASH: code_hash})
         store.touch_order(tx, order, None)
         store.insert_attempt(tx, attempt)
         return order, attempt, True
@@ -61,14 +60,15 @@ async def collect(
 
 
 def _same_press(channel: Channel, attempts: tuple[Attempt, ...], code_hash: str) -> Attempt | None:
-    """The attempt that an earlier press of the same code made, if it is under way or has succeeded."""
-    for attempt in attempts:
-        if attempt.channel != channel.name or not channel.methods[attempt.method].scans_buyer:
-            continue
-        if attempt.options.get(_CODE_HASH) == code_hash and (attempt.state in _ENDED_WELL or rules.is_open(attempt)):
+    """The attempt that an earlier press of the same code made, if it is under way or has succeeded. Raises Refusal
+    `payment_in_progress` where another code is under way, of whichever wallet."""
+    codes = [attempt for attempt in attempts if rules.CODE_HASH in attempt.options]
+    for attempt in codes:
+        is_same = (attempt.channel, attempt.options[rules.CODE_HASH]) == (channel.name, code_hash)
+        if is_same and (attempt.state in _ENDED_WELL or rules.is_open(attempt)):
             return attempt
-        if rules.is_open(attempt):
-            raise Refusal("payment_in_progress", 409, order_id=attempt.order_id)
+    if any(rules.is_open(attempt) for attempt in codes):
+        raise Refusal("payment_in_progress", 409, order_id=codes[0].order_id)
     return None
 
 
@@ -111,11 +111,16 @@ async def _ask_how_it_stands(db: Db, account: Account, channel: Channel, attempt
 
 
 async def _under_way(db: Db, attempt: Attempt) -> None:
-    try:
-        async with db.tx() as tx:
-            store.mark_prepared(tx, attempt, None, None, clock.now())
-    except Conflict:
-        return  # Somebody has settled it meanwhile.
+    async def remember(tx: Tx) -> None:
+        found = await store.attempt(tx, attempt.merchant_id, attempt.attempt_id)
+        assert found is not None
+        now_attempt, now = found[1], clock.now()
+        if now_attempt.state == AttemptState.CREATED and now_attempt.reason is None:
+            store.mark_prepared(tx, now_attempt, None, None, now)
+        elif now_attempt.reason == rules.REVERSED:
+            store.look_at(tx, now_attempt, now)  # It was reversed before the gateway had heard of it.
+
+    await db.run(remember)
 
 
 async def _end(db: Db, attempt: Attempt, reason: str) -> None:

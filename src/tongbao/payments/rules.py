@@ -17,9 +17,12 @@ _ASK_AFTER_SECONDS = (5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
 _CODE_ASK_SECONDS, _CODE_ASKS = 5, 60
 _CODE_PATIENCE = timedelta(seconds=60)
 _LAST_LOOK = timedelta(seconds=60)
+_FIRST_LOOK, _SECOND_LOOK = timedelta(minutes=1), timedelta(minutes=5)
 _TOKEN_MARGIN = timedelta(seconds=30)
 _LONGEST_REFRESH_MARGIN = timedelta(minutes=10)
 _NOT_THE_SAME_TWICE = frozenset({"payer_ip"})
+CODE_HASH = "code_hash"
+"""By which option of an attempt a scanned code is known again."""
 REVERSING, REVERSED = "reversing", "reversed"
 """Why a payment of a scanned code that nobody could be sure of is being closed, or is."""
 _OURS = frozenset({"wrong_amount", "wrong_app"})
@@ -217,8 +220,10 @@ def next_ask_at(asked: int, now: datetime, *, scans_buyer: bool = False) -> date
     At a counter people wait: a scanned code is asked about every five seconds, and soon reversed (WeChat Pay v3, 2.3;
     Alipay, 4.5).
     """
-    if scans_buyer and asked < _CODE_ASKS:
-        return now + timedelta(seconds=_CODE_ASK_SECONDS)
+    if scans_buyer:
+        if asked < _CODE_ASKS:
+            return now + timedelta(seconds=_CODE_ASK_SECONDS)
+        asked -= _CODE_ASKS
     return now + timedelta(seconds=_ASK_AFTER_SECONDS[min(asked, len(_ASK_AFTER_SECONDS) - 1)])
 
 
@@ -230,6 +235,13 @@ def is_to_be_reversed(attempt: Attempt, now: datetime) -> bool:
 def last_look_at(order: Order, now: datetime) -> datetime:
     """When nobody can pay any more by a method whose gateway first hears of a payment when the buyer comes."""
     return max(order.expires_at, now) + _LAST_LOOK
+
+
+def look_again_at(attempt: Attempt, now: datetime) -> datetime | None:
+    """When a scanned code is looked at again whose gateway knew of no payment to reverse: what asked for it may still
+    be on its way there. After ten minutes nothing is."""
+    at = now + (_FIRST_LOOK if now < attempt.created_at + _FIRST_LOOK else _SECOND_LOOK)
+    return at if now < attempt.created_at + _SECOND_LOOK * 2 else None
 
 
 def refresh_at(usable_until: datetime, order: Order, now: datetime) -> datetime | None:

@@ -132,6 +132,8 @@ def check_startable(order: Order, attempts: tuple[Attempt, ...]) -> None:
     if any(attempt.state == AttemptState.HELD for attempt in attempts):
         # It may have been paid already: nobody is asked to pay again before that is known.
         raise Refusal("payment_held", 409, order_id=order.order_id)
+    if any(attempt.reason == rules.REVERSING and rules.is_open(attempt) for attempt in attempts):
+        raise Refusal("payment_in_progress", 409, order_id=order.order_id)
 
 
 def _check_prepares(channel: Channel, attempt: Attempt) -> None:

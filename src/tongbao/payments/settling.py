@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 from tongbao import cases, journal, ledger, webhooks
 from tongbao.channels import Channel, PaymentFact
@@ -93,11 +95,14 @@ def _write(
     by: str,
     note: str,
     resolution: str = "confirmed",
+    look_at: datetime | None = None,
 ) -> None:
     now = clock.now()
     verdict = decision.verdict
     if attempt.state == AttemptState.HELD:
         cases.close_by_key(tx, attempt.merchant_id, _held_key(attempt), by=by, resolution=resolution, note=note, at=now)
+    elif rules.CODE_HASH in attempt.options:
+        cases.close_by_key(tx, attempt.merchant_id, _kept_key(attempt), by=by, resolution=resolution, note=note, at=now)
     moved = replace(
         moved,
         state=AttemptState(verdict.value),
@@ -105,7 +110,7 @@ def _write(
         reason=decision.reason,
         settled_at=now,
         # A held attempt is asked about on: a later word of the gateway that matches resolves it.
-        ask_at=rules.next_ask_at(attempt.asked, now) if verdict is Verdict.HELD else None,
+        ask_at=rules.next_ask_at(attempt.asked, now) if verdict is Verdict.HELD else look_at,
         return_at=now if verdict is Verdict.SURPLUS else None,
     )
     store.move_attempt(
@@ -132,9 +137,13 @@ def _write(
     tx.after_commit(partial(signals.send, "order", order.order_id))
 
 
-def write_reversed(tx: Tx, order: Order, attempt: Attempt) -> None:
-    """Write that a payment of a scanned code was undone: whatever was collected has gone back to the buyer."""
-    _write(tx, order, attempt, attempt, Decision(Verdict.CLOSED, rules.REVERSED), by="policy", note="reversed")
+def write_reversed(tx: Tx, order: Order, attempt: Attempt, look_at: datetime | None) -> None:
+    """Write that a payment of a scanned code was undone: whatever was collected has gone back to the buyer.
+
+    `look_at`: the gateway knew of nothing to undo, and is asked again then.
+    """
+    decision = Decision(Verdict.CLOSED, rules.REVERSED)
+    _write(tx, order, attempt, attempt, decision, by="policy", note="reversed", look_at=look_at)
 
 
 def close_attempt(tx: Tx, attempt: Attempt, reason: str, now: datetime, look_at: datetime | None = None) -> None:
@@ -152,6 +161,17 @@ def _held_key(held: Attempt) -> str:
     return f"payment_held:{held.attempt_id}:{held.version}"
 
 
+def _kept_key(attempt: Attempt) -> str:
+    return f"payment_kept:{attempt.attempt_id}"
+
+
+async def open_kept_case(tx: Tx, attempt: Attempt, code: str) -> None:
+    """A gateway refuses to undo a payment of a scanned code: a case, once, which ends with the payment."""
+    if not await cases.is_known(tx, attempt.merchant_id, _kept_key(attempt)):
+        detail = {"reason": code, "asked_amount": attempt.amount, "currency": attempt.currency}
+        _open_case_of(tx, attempt, "payment_kept", _kept_key(attempt), detail)
+
+
 def surplus_key(attempt_id: str) -> str:
     """The key of a surplus payment's case."""
     return f"payment_surplus:{attempt_id}"
@@ -162,20 +182,39 @@ async def _open_mismatch(tx: Tx, attempt: Attempt, reason: str, fact: PaymentFac
     key = f"payment_mismatch:{attempt.attempt_id}"
     if await cases.is_known(tx, attempt.merchant_id, key):
         return
+    detail = {
+        "reason": reason,
+        "collected_amount": attempt.collected,
+        "said_amount": rules.amount_held(fact),
+        "said_state": fact.raw_state,
+        "currency": attempt.currency,
+    }
+    _open_case_of(tx, attempt, "payment_mismatch", key, detail)
+
+
+async def open_outside_case(tx: Tx, attempt: Attempt, refund_number: str, said_state: str) -> None:
+    """The gateway sent money of a payment back that nobody asked it for here: a case, once for each such refund."""
+    key = f"payment_mismatch:{attempt.attempt_id}:{refund_number}"
+    if not await cases.is_known(tx, attempt.merchant_id, key):
+        detail = {
+            "reason": "refunded_outside",
+            "collected_amount": attempt.collected,
+            "refund_number": refund_number,
+            "said_state": said_state,
+            "currency": attempt.currency,
+        }
+        _open_case_of(tx, attempt, "payment_mismatch", key, detail)
+
+
+def _open_case_of(tx: Tx, attempt: Attempt, kind: str, key: str, detail: Mapping[str, Any]) -> None:
     cases.open_case(
         tx,
         merchant_id=attempt.merchant_id,
-        kind="payment_mismatch",
+        kind=kind,
         key=key,
         order_id=attempt.order_id,
         attempt_id=attempt.attempt_id,
-        detail={
-            "reason": reason,
-            "collected_amount": attempt.collected,
-            "said_amount": rules.amount_held(fact),
-            "said_state": fact.raw_state,
-            "currency": attempt.currency,
-        },
+        detail=detail,
         at=clock.now(),
         due_in=_HELD_DUE,
     )

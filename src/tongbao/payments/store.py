@@ -241,16 +241,17 @@ def plan_ask(tx: Tx, attempt: Attempt, ask_at: datetime) -> None:
     )
 
 
-def mark_reversing(tx: Tx, attempt: Attempt) -> None:
-    """Remember that the gateway is asked to undo a payment, unless that has moved meanwhile."""
+def mark_reversing(tx: Tx, attempt: Attempt, reason: str | None) -> None:
+    """Remember that the gateway is asked to undo a payment, or that it refused; unless that has moved meanwhile."""
     tx.write(
         """
-        UPDATE attempts SET reason = 'reversing', version = version + 1
+        UPDATE attempts SET reason = $4, version = version + 1
         WHERE merchant_id = $1 AND attempt_id = $2 AND version = $3 AND state IN ('created', 'pending')
         """,
         attempt.merchant_id,
         attempt.attempt_id,
         attempt.version,
+        reason,
         rows=1,
     )
 

@@ -81,7 +81,7 @@ REFUND_POSTED_WRONGLY = """
 MOVED_WRONGLY = """
     SELECT 'attempt ' || attempt_id || ' is final (' || state || ') and still to be asked about' AS wrong
     FROM attempts
-    WHERE merchant_id = $1 AND ask_at IS NOT NULL AND state IN ('succeeded', 'failed', 'closed', 'surplus')
+    WHERE merchant_id = $1 AND ask_at IS NOT NULL AND state IN ('succeeded', 'failed', 'surplus')
     UNION ALL
     SELECT 'attempt ' || attempt_id || ' is open (' || state || ') and nobody will ask about it'
     FROM attempts WHERE merchant_id = $1 AND ask_at IS NULL AND state IN ('created', 'pending', 'held')

@@ -23,10 +23,11 @@ _FINAL = frozenset({RefundState.SUCCEEDED, RefundState.CLOSED})
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What became of a gateway's word, and of which refund (None where we know no such refund)."""
+    """What became of a gateway's word, of which refund (None where we know no such refund), and of which payment."""
 
     decision: Decision
     refund: Refund | None
+    attempt_id: str | None = None
 
 
 async def settle(tx: Tx, account: Account, fact: RefundFact, asked_version: int | None = None) -> Settled:
@@ -37,7 +38,7 @@ async def settle(tx: Tx, account: Account, fact: RefundFact, asked_version: int 
     """
     refund = await store.refund(tx, account.merchant_id, fact.refund_id)
     if refund is None or refund.account_id != account.account_id:
-        return Settled(Decision(Verdict.UNKNOWN_REFUND), None)
+        return Settled(Decision(Verdict.UNKNOWN_REFUND), None, await _refunded_outside(tx, account, fact))
     decision = rules.decide(refund, fact, account.merchant_number, asked_version)
     if decision.verdict is Verdict.MISMATCHED:
         await open_case_once(tx, refund, "refund_mismatch", decision.reason or "")
@@ -48,7 +49,17 @@ async def settle(tx: Tx, account: Account, fact: RefundFact, asked_version: int 
             refunded_at=fact.refunded_at or refund.refunded_at,
         )
         await move(tx, refund, said, decision.state, decision.reason)
-    return Settled(decision, refund)
+    return Settled(decision, refund, refund.attempt_id)
+
+
+async def _refunded_outside(tx: Tx, account: Account, fact: RefundFact) -> str | None:
+    """Money of a payment of ours went back that nobody asked for here, such as at the gateway's own site: a case. The
+    payment's id; None where we do not know that either."""
+    found = await payments.find_attempt(tx, account.merchant_id, fact.attempt_id) if fact.attempt_id else None
+    if found is None or found[1].account_id != account.account_id:
+        return None
+    await payments.open_outside_case(tx, found[1], fact.refund_id, fact.raw_state)
+    return found[1].attempt_id
 
 
 async def move(tx: Tx, before: Refund, after: Refund, state: RefundState, reason: str | None) -> None:
