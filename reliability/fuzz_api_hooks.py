@@ -21,7 +21,7 @@ _NAMED = {
     *("unknown_buyer", "unknown_channel", "unknown_method", "unknown_host", "unknown_resolution", "payer_needed"),
     *("egress_forbidden", "idempotency_mismatch", "refund_items_mismatch", "payment_rejected", "redirect_rejected"),
     *("way_forbidden", "payer_ip_needed", "option_unsupported", "app_needed", "channel_needed"),
-    *("auth_code_needed", "auth_code_not_taken", "unknown_wallet", "phone_refused", "invalid_bounds"),
+    *("auth_code_needed", "auth_code_not_taken", "unknown_wallet", "phone_refused", "invalid_bounds", "invalid_name"),
     # A notice that nobody signed, in the words of either gateway: only the gateway can send one that is taken.
     *("FAIL", "failure"),
 }

@@ -10,7 +10,7 @@ from tongbao_sandbox.gateway import Address, Command, Gateway
 _PAGE = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>Tongbao sandbox</title>
+<title>Tongbao sandbox</title><link rel="icon" href="data:,">
 <style>body{{font:16px/1.6 system-ui,sans-serif;max-width:44rem;margin:2rem auto;padding:0 1rem}}
 code{{background:#f3f3f3;padding:.1em .3em}}</style>
 <h1>Tongbao sandbox</h1>

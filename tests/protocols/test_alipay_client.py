@@ -222,6 +222,9 @@ def test_a_phone_number_is_proven_and_then_opened(transport: aiohttp.ClientSessi
     with pytest.raises(Rejected) as refused:
         client.open_sealed('{"code":"40003","subCode":"isv.invalid-auth-relations"}', None)
     assert refused.value.code == "isv.invalid-auth-relations"
+    with pytest.raises(Rejected) as refused:
+        client.open_sealed('{"response":"sealed twice"}', None)
+    assert refused.value.code == "malformed"
 
 
 # Notifications
@@ -307,22 +310,41 @@ async def test_a_certificate_that_cannot_be_proven_is_not_believed_and_not_asked
     transport: aiohttp.ClientSession, gateway: ScriptedGateway, authority: Authority
 ) -> None:
     client = opened(transport, gateway, **authority.settings())
-    for pem in (
-        authority.alipay(begins=-20, ends=-1),
-        authority.alipay(begins=1),
-        authority.alipay(name="2088721003899159-9021000122682882"),
-        authority.issued_by_an_app(),
-        Authority(NOW).alipay(),
+    for code, pem in (
+        ("certificate_expired", authority.alipay(begins=-20, ends=-1)),
+        ("certificate_not_yet_valid", authority.alipay(begins=1)),
+        ("serial_unknown", authority.alipay(name="2088721003899159-9021000122682882")),
+        ("certificate_other_chain", authority.issued_by_an_app()),
+        ("certificate_other_chain", Authority(NOW).alipay()),
     ):
         gateway.asked.clear()
         gateway_that_renewed(gateway, pem)
         for _ in range(3):
             error = await failure(client.call(QUERY, BIZ))
-            assert (type(error), error.code) == (Untrusted, "serial_unknown")
+            assert (type(error), error.code) == (Untrusted, code)
+            assert "certificate" in error.message
         assert len(gateway.asked) == 4
     gateway_that_renewed(gateway, authority.alipay(), serial="0" * 32)
     assert type(await failure(client.call(QUERY, BIZ))) is Untrusted
     assert client.learned() == ()
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends", "code", "day"),
+    [(-20, -1, "certificate_expired", "2023-12-20"), (1, 20, "certificate_not_yet_valid", "2023-12-22")],
+)
+async def test_an_answer_by_a_known_certificate_out_of_its_time_says_so(
+    transport: aiohttp.ClientSession, gateway: ScriptedGateway, authority: Authority, begins: int, ends: int, code: str,
+    day: str,
+) -> None:  # fmt: skip
+    pem = authority.alipay(begins=begins, ends=ends)
+    client = opened(transport, gateway, **authority.settings(alipay_cert_pem=pem))
+    gateway.answers(200, answer(QUERIED, yes(), serial=serial_of(pem)))
+    error = await failure(client.call(QUERY, BIZ))
+    assert (type(error), error.code) == (Untrusted, code)
+    assert day in error.message
+    gateway.answers(200, answer(QUERIED, no("40004", "ACQ.TRADE_NOT_EXIST"), serial=serial_of(pem)))
+    assert (await failure(client.call(QUERY, BIZ))).code == code
 
 
 async def test_what_is_learned_does_not_grow_without_end(

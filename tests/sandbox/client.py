@@ -8,7 +8,6 @@ import http.server
 import itertools
 import json
 import secrets
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -25,6 +24,8 @@ from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 from cryptography.x509 import load_pem_x509_certificate
 
+NO_ICON = '<link rel="icon" href="data:,">'
+"""What keeps browsers from asking for /favicon.ico, and complaining that there is none."""
 JSAPI = "/v3/pay/transactions/jsapi"
 REFUNDS = "/v3/refund/domestic/refunds"
 _numbers = itertools.count(1)
@@ -271,20 +272,6 @@ def receiving() -> Iterator[Receiver]:
         server.shutdown()
         server.server_close()
         thread.join()
-
-
-def free_base_port() -> int:
-    """A port whose next three are free too."""
-    for _ in range(200):
-        base = 20000 + secrets.randbelow(30000)
-        try:
-            for port in range(base, base + 4):
-                with socket.socket() as probe:
-                    probe.bind(("127.0.0.1", port))
-        except OSError:
-            continue
-        return base
-    raise AssertionError("no four free ports in a row")
 
 
 def with_credentials(merchant: Merchant, **changes: Any) -> Merchant:

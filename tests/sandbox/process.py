@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.sandbox.client import Control, free_base_port
+from tests.sandbox.client import Control
+from tools.programs import READY_SECONDS, free_ports
 
 
 @contextmanager
 def started(*options: str | Path) -> Iterator[Control]:
     """A sandbox on free ports, until the block ends."""
-    base_port = free_base_port()
+    base_port = free_ports(count=4)
     command = [sys.executable, "-m", "tongbao_sandbox", "--base-port", str(base_port), *map(str, options)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     control = Control(f"http://127.0.0.1:{base_port}")
@@ -28,7 +29,7 @@ def started(*options: str | Path) -> Iterator[Control]:
 
 
 def _wait_until_up(control: Control, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + READY_SECONDS
     while True:
         # A process that ended has left its ports to somebody else, who must not be taken for it.
         assert process.poll() is None, "the sandbox ended before it began"

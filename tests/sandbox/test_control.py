@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.client import Control, Merchant
+from tests.sandbox.client import NO_ICON, Control, Merchant
 
 
 def test_credentials_have_the_promised_keys(control: Control) -> None:
@@ -157,5 +157,6 @@ def test_the_front_page_lists_sites_and_commands(control: Control, merchant: Mer
     page = control.ask("GET", "/")
     assert page.headers["content-type"].startswith("text/html")
     assert merchant.credentials["base_url"] in page.body.decode()
+    assert NO_ICON in page.body.decode()
     for command in ("POST /wechat/buyer/pay</code><br>`{", "PUT /clock</code><br>`{", "GET /log</code><br>`?since"):
         assert command in page.body.decode()

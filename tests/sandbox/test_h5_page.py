@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import pytest
 
-from tests.sandbox.client import Answer, Control, Merchant, Receiver, exchange
+from tests.sandbox.client import NO_ICON, Answer, Control, Merchant, Receiver, exchange
 from tests.sandbox.test_methods import H5_SCENE, create, created, refused, wanted
 
 SHOP = {"Referer": "https://m.shop.example/cart"}
@@ -39,6 +39,7 @@ def test_the_page_shows_what_is_to_be_paid_and_takes_it(
     page = opened(h5_url)
     assert "¥19.90" in page
     assert "<b>" not in page
+    assert NO_ICON in page
     assert "<b>拿铁</b>" in unescape(page)
     assert state(merchant, order) == "NOTPAY"
     assert "支付成功" in tapped(h5_url, "pay").body.decode()

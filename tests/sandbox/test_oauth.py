@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
-from tests.sandbox.client import Answer, Control, Merchant, exchange
+from tests.sandbox.client import NO_ICON, Answer, Control, Merchant, exchange
 
 BACK = "https://pay.example.com/pay/ord1.abc/back"
 
@@ -69,6 +69,7 @@ def test_a_wrong_question_is_a_page_with_its_number(merchant: Merchant, changes:
     answer = authorized(merchant, **changes)
     assert answer.status == 200
     assert f"错误码：{number}" in answer.body.decode()
+    assert NO_ICON in answer.body.decode()
 
 
 def test_a_mini_program_has_no_pages(merchant: Merchant) -> None:

@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.client import Control, Merchant, Receiver, exchange, free_base_port
+from tests.sandbox.client import Control, Merchant, Receiver, exchange
 from tests.sandbox.process import started
+from tools.programs import free_ports
 
 
 def run(*options: str) -> subprocess.CompletedProcess[str]:
@@ -25,7 +26,7 @@ def run(*options: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("offset", [0, 1, 2])
 def test_an_occupied_port_is_named_with_the_cure(offset: int) -> None:
-    base_port = free_base_port()
+    base_port = free_ports(count=4)
     with socket.socket() as squatter:
         squatter.bind(("127.0.0.1", base_port + offset))
         squatter.listen()
@@ -45,7 +46,7 @@ def test_it_is_up_in_a_moment() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_it_even_with_requests_and_deliveries_under_way(number: signal.Signals) -> None:
-    base_port = free_base_port()
+    base_port = free_ports(count=4)
     command = [sys.executable, "-m", "tongbao_sandbox", "--base-port", str(base_port)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None and process.stderr is not None
@@ -100,7 +101,7 @@ def test_the_state_file_brings_everything_back(tmp_path: Path, receiver: Receive
 
 
 def test_the_state_survives_a_kill_but_for_the_last_seconds(tmp_path: Path) -> None:
-    state, base_port = tmp_path / "sandbox.json", free_base_port()
+    state, base_port = tmp_path / "sandbox.json", free_ports(count=4)
     command = [sys.executable, "-m", "tongbao_sandbox", "--base-port", str(base_port), "--state", str(state)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -121,7 +122,7 @@ def test_the_state_survives_a_kill_but_for_the_last_seconds(tmp_path: Path) -> N
 def test_an_unreadable_state_file_is_refused_and_left_alone(tmp_path: Path, content: str) -> None:
     state = tmp_path / "sandbox.json"
     state.write_text(content)
-    ended = run("--base-port", str(free_base_port()), "--state", str(state))
+    ended = run("--base-port", str(free_ports(count=4)), "--state", str(state))
     assert ended.returncode == 2
     assert "start afresh" in ended.stderr
     assert state.read_text() == content

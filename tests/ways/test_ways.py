@@ -50,6 +50,13 @@ def test_a_pair_that_is_not_in_the_table_is_refused() -> None:
     assert ways.methods_for(SHIPPED, "browser", "barter") == ()
 
 
+def test_a_host_that_no_line_names_is_unknown() -> None:
+    with pytest.raises(Refusal) as refusal:
+        ways.check(SHIPPED, "mars", "alipay", "wap")
+    assert (refusal.value.code, refusal.value.status) == ("unknown_host", 400)
+    assert refusal.value.values == {"host": "mars"}
+
+
 def test_an_operators_file_changes_what_it_names_and_nothing_else(tmp_path: Path) -> None:
     file = tmp_path / "ways.toml"
     file.write_text(

@@ -42,6 +42,13 @@ def test_every_route_says_who_may_ask_and_what_it_may_answer(path: str, method: 
         assert "requestBody" in what
 
 
+def test_the_document_has_the_rules_of_what_is_told_in_words() -> None:
+    schema = web.create("0").openapi()["paths"]["/v1/orders/{order_id}/payments"]["post"]["requestBody"]
+    body = schema["content"]["application/json"]["schema"]
+    assert body["not"]["required"] == ["only", "without"]
+    assert body["properties"]["auth_code"]["anyOf"][0] == {"type": "string", "pattern": "^[0-9A-Za-z]{10,64}$"}
+
+
 def test_the_document_names_nothing_that_is_not_there() -> None:
     document = web.create("0").openapi()
     text = str(document)
@@ -86,6 +93,13 @@ def test_both_languages_say_the_same_of_a_refusal(code: str) -> None:
     )
     assert english == chinese
     assert all(words)
+
+
+@pytest.mark.parametrize("chinese", [False, True])
+def test_an_answer_that_is_not_proven_is_told_with_what_is_wrong_with_it(chinese: bool) -> None:
+    sentence = web.words_of(Refusal("channel_untrusted", 502, channel_code="certificate_expired"), chinese=chinese)[1]
+    assert "certificate_expired" in sentence
+    assert "`tongbao explain`" in sentence
 
 
 def test_a_value_that_is_missing_leaves_a_gap() -> None:

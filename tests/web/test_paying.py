@@ -119,6 +119,41 @@ async def test_a_payment_code_that_is_none_is_refused(shop: Shop, body: dict[str
     assert problem(answer) == (status, code)
 
 
+async def test_an_unreadable_payment_code_is_told_in_words(shop: Shop) -> None:
+    order = await shop.order(buyer=None)
+    path, body = f"/v1/orders/{order['id']}/payments", {"method": "code", "auth_code": "13 4567-890"}
+    for language, issue in (
+        ("en", "10 to 64 letters and digits, as the scanner reads them"),
+        ("zh-CN", "须为扫码枪读出的 10 至 64 位字母或数字"),
+    ):
+        answer = await shop.ask("POST", path, json=body, headers={"accept-language": language})
+        assert answer.body["errors"] == [{"field": "/auth_code", "issue": issue}]
+
+
+async def test_means_that_are_alone_let_in_and_others_that_are_kept_out_exclude_each_other(shop: Shop) -> None:
+    both = {**NATIVE, "only": ["balance"], "without": ["credit_card"]}
+    answer = await shop.ask("POST", "/v1/orders", json=shop.draft(buyer=None, payment=both))
+    assert problem(answer) == (422, "invalid_request")
+    issue = "`only` and `without` exclude each other: leave one out"
+    assert answer.body["errors"] == [{"field": "/payment/without", "issue": issue}]
+    assert await shop.db.fetch("SELECT 1 FROM orders WHERE merchant_id = $1", shop.merchant_id) == []
+    order = await shop.order(buyer=None)
+    chinese = {"accept-language": "zh-CN"}
+    answer = await shop.ask("POST", f"/v1/orders/{order['id']}/payments", json=both, headers=chinese)
+    assert answer.body["errors"][0]["issue"] == "only 与 without 不能同时使用，请去掉其中一项"
+    assert (await shop.read(order["id"]))["payments"] == []
+    for alone in ({"without": ["credit_card"]}, {"only": [], "without": ["credit_card"]}):
+        assert (await pay(shop, order, {**NATIVE, **alone})).status == 201
+
+
+async def test_a_host_that_there_is_not_is_unknown(shop: Shop) -> None:
+    order = await shop.order(buyer=None)
+    answer = await pay(shop, order, {**NATIVE, "host": "mars"})
+    assert problem(answer) == (400, "unknown_host")
+    assert "mars" in answer.body["detail"]
+    assert (await shop.read(order["id"]))["payments"] == []
+
+
 async def test_a_buyer_scans_no_payment_codes(shop: Shop) -> None:
     order = await shop.order()
     body = {"method": "code", "auth_code": "134567890123456789"}

@@ -14,15 +14,21 @@ from typing import Any
 
 import asyncpg
 
+# A use lasts milliseconds, so whoever waits this long waits for somebody who waits in turn. An error ends that; the
+# doors answer it with 503.
+PATIENCE_SECONDS = 30.0
 _INTERRUPTIONS = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.QueryCanceledError)
 
 
 class Pool:
     """Up to `size` connections, opened when needed. `connect` opens one."""
 
-    def __init__(self, connect: Callable[[], Awaitable[Any]], size: int) -> None:
+    def __init__(
+        self, connect: Callable[[], Awaitable[Any]], size: int, patience_seconds: float = PATIENCE_SECONDS
+    ) -> None:
         self._connect = connect
         self._size = size
+        self._patience_seconds = patience_seconds
         self._open = 0
         self._free: list[Any] = []
         self._waiting: deque[asyncio.Future[None]] = deque()
@@ -39,23 +45,14 @@ class Pool:
             await self._free.pop().close(timeout=1)
 
     async def take(self) -> Any:
-        """A connection: a free one, a new one, or the next that comes back."""
-        while True:
-            while self._free:
-                connection = self._free.pop()
-                if not connection.is_closed():
-                    return connection
-                self._open -= 1
-            if self._open < self._size:
-                return await self._open_one()
-            turn = asyncio.get_running_loop().create_future()
-            self._waiting.append(turn)
-            try:
-                await turn
-            except asyncio.CancelledError:
-                if turn.done() and not turn.cancelled():
-                    self._wake_next()
-                raise
+        """A connection: a free one, a new one, or the next that comes back. Raises TimeoutError where none does."""
+        connection = self._next_free()
+        if connection is None and self._open >= self._size:
+            async with asyncio.timeout(self._patience_seconds):
+                while connection is None and self._open >= self._size:
+                    await self._turn()
+                    connection = self._next_free()
+        return connection if connection is not None else await self._open_one()
 
     def give_back(self, connection: Any, *, is_whole: bool) -> None:
         """Take a connection back; one that is not whole is thrown away."""
@@ -65,6 +62,24 @@ class Pool:
             self._open -= 1
             connection.terminate()
         self._wake_next()
+
+    def _next_free(self) -> Any:
+        while self._free:
+            connection = self._free.pop()
+            if not connection.is_closed():
+                return connection
+            self._open -= 1
+        return None
+
+    async def _turn(self) -> None:
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self._wake_next()
+            raise
 
     async def _open_one(self) -> Any:
         self._open += 1

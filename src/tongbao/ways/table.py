@@ -42,7 +42,10 @@ def methods_for(ways: Ways, host: str, channel: str) -> tuple[str, ...]:
 
 
 def check(ways: Ways, host: str, channel: str, method: str, options: Iterable[str] = ()) -> None:
-    """Refuse what is not possible there: Refusal `way_forbidden` (422), with the rule and the way round it."""
+    """Refuse what is not possible there: Refusal `way_forbidden` (422), with the rule and the way round it, or
+    `unknown_host` (400) where the table has no such host."""
+    if all(named != host for named, _ in ways.ways):
+        raise Refusal("unknown_host", 400, host=host)
     way = ways.ways.get((host, channel)) or Way(host, channel, (), "not_here")
     if not way.methods:
         raise _forbidden(ways, way, way.rule, method)

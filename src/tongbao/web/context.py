@@ -38,8 +38,12 @@ def context_of(request: Request) -> Context:
 
 
 def caller_address(request: Request) -> str:
-    """The address a request comes from: the nearest that is not a proxy whose word the operator trusts."""
-    hops = [hop.strip() for hop in request.headers.get("x-forwarded-for", "").split(",") if hop.strip()]
+    """The address a request comes from: the nearest that is not a proxy whose word the operator trusts.
+
+    A proxy may add a line of its own below those that came, so all lines count, as one list (RFC 9110, 5.3).
+    """
+    lines = ",".join(request.headers.getlist("x-forwarded-for"))
+    hops = [hop.strip() for hop in lines.split(",") if hop.strip()]
     address = request.client.host if request.client else "0.0.0.0"
     trusted = context_of(request).trusted_proxies
     while hops and _is_among(address, trusted):

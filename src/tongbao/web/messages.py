@@ -227,9 +227,11 @@ MESSAGES: dict[str, tuple[str, str, str, str]] = {
     ),
     "channel_untrusted": (
         "Gateway's answer not proven",
-        "Its signature did not verify, so it was not believed. Check the account's platform key and the clock.",
+        "The answer could not be proven, so it was not believed ({channel_code}). Check the account's platform key or "
+        "certificates, and the clock; `tongbao explain` with the order's id says more.",
         "支付渠道应答验签失败",
-        "应答验签失败，未予采信。请检查账户的平台公钥或证书以及系统时钟。",
+        "应答验签失败，未予采信（{channel_code}）。请检查账户的平台公钥或证书以及系统时钟；用 `tongbao explain` "
+        "加订单编号可查看详情。",
     ),
     "unknown_account": (
         "Unknown account",
@@ -369,5 +371,8 @@ FIELD_ISSUES = {
     "bool_type": "必须是布尔值",
     "enum": "须为 {expected}",
     "literal_error": "须为 {expected}",
+    "auth_code": "须为扫码枪读出的 10 至 64 位字母或数字",
+    "beside_only": "only 与 without 不能同时使用，请去掉其中一项",
 }
-"""What is wrong with a field, in Chinese, by pydantic's error type. English comes from pydantic itself."""
+"""What is wrong with a field, in Chinese, by pydantic's error type. The English stands beside the rule: in pydantic, or
+where a schema raises an error of its own."""

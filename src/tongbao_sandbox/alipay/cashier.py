@@ -21,7 +21,7 @@ METHODS = (WAP, PAGE)
 CODES = "https://qr.alipay.com/"
 _PAGE = """<!doctype html>
 <html lang="zh-CN"><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
-<title>支付宝沙箱</title>
+<title>支付宝沙箱</title><link rel="icon" href="data:,">
 <style>body{{font:17px/1.5 system-ui,sans-serif;max-width:26rem;margin:0 auto;padding:1.5rem;text-align:center}}
 h1{{font-size:1rem;color:#1677ff}} .amount{{font-size:2.5rem;font-weight:600;margin:1rem 0 .25rem}}
 p{{color:#555;overflow-wrap:anywhere}} button{{width:100%;padding:.8rem;margin:.4rem 0;border:0;border-radius:.5rem;

@@ -50,13 +50,22 @@ def sealed(
     if lie == WRONG_KEY:
         signature = signing.sign(letters.stranger(), message, sign_type)
     if lie == CHANGED:
-        value = value.replace("Success", "Succeed", 1)
+        value = changed(value)
     parts = [f'"{root(method, reply)}":{value}']
     if certified and method != CERTIFICATE_DOWNLOAD:
         parts.append(f'"alipay_cert_sn":"{app.alipay_cert_sn}"')
     if lie != UNSIGNED:
         parts.append(f'"sign":"{signature}"')
     return f"{{{','.join(parts)}}}".encode(charset, "replace")
+
+
+def changed(text: str) -> str:
+    """An answer that is not what was signed: a letter more in its message, or else in its first value; where it is
+    encrypted, another letter."""
+    if not text.startswith("{"):
+        return f"{text[0]}{'B' if text[1] == 'A' else 'A'}{text[2:]}"
+    place = '"msg":"' if '"msg":"' in text else ':"'
+    return text.replace(place, f"{place}!", 1)
 
 
 def unsigned(method: str, reply: Reply) -> bytes:

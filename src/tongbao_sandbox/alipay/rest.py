@@ -78,7 +78,7 @@ class RestApi:
                 content, headers["Content-Type"] = signing.encrypted(app.papers.aes_key, content), "text/plain"
             headers |= self._signed(app, content, certified=certified)
         if app is not None and app.papers.answers == envelope.CHANGED:
-            content = content.replace("_no", "_n0", 1)
+            content = envelope.changed(content)
         return web.Response(status=refusal.status if refusal else 200, body=content.encode(), headers=headers)
 
     def _signed(self, app: App, content: str, *, certified: bool) -> dict[str, str]:

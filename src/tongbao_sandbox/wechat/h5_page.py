@@ -16,7 +16,7 @@ from tongbao_sandbox.wechat.orders import Order
 _PAGE = """<!doctype html>
 <html lang="zh-CN">
 <meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>微信支付（沙箱）</title>
+<title>微信支付（沙箱）</title><link rel="icon" href="data:,">
 <style>body{{font:17px/1.6 system-ui,sans-serif;margin:0;background:#ededed;text-align:center}}
 main{{background:#fff;padding:3rem 1rem 2rem}} .sum{{font-size:2.6rem;font-weight:600;margin:.5rem 0}}
 button{{display:block;width:12rem;margin:1rem auto;padding:.6rem;border:0;border-radius:.5rem;font:inherit;

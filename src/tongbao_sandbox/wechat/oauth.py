@@ -121,6 +121,7 @@ class OAuth:
 def _page(failure: Failure) -> web.Response:
     html = (
         '<!doctype html><html lang="zh-CN"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>网页授权（沙箱）</title><p>{escape(str(failure))}<br>错误码：{failure.errcode}</p></html>"
+        '<title>网页授权（沙箱）</title><link rel="icon" href="data:,">'
+        f"<p>{escape(str(failure))}<br>错误码：{failure.errcode}</p></html>"
     )
     return web.Response(text=html, content_type="text/html")

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from tests.sandbox.alipay.client import APP, FORM, PAGE, PRECREATE, QUERY, WAP, App, letter
-from tests.sandbox.client import Answer, Control, Receiver, exchange
+from tests.sandbox.client import NO_ICON, Answer, Control, Receiver, exchange
 
 PRODUCTS = {WAP: "QUICK_WAP_WAY", PAGE: "FAST_INSTANT_TRADE_PAY", APP: "QUICK_MSECURITY_PAY"}
 
@@ -36,6 +36,7 @@ def test_a_browser_pays_and_comes_back_with_a_signature(app: App, receiver: Rece
     assert page.status == 200
     assert "¥19.90" in text
     assert "&lt;b&gt;茶" in text
+    assert NO_ICON in text
     assert app.ask(QUERY, {"out_trade_no": order["out_trade_no"]})["trade_status"] == "WAIT_BUYER_PAY"
     answer = tap(app, page, "pay")
     assert answer.status == 302

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.alipay.client import CREATE, FORM, QUERY, App, beijing, form, new_app
+from tests.sandbox.alipay.client import CREATE, FORM, OAUTH, QUERY, App, beijing, form, new_app
 from tests.sandbox.client import Control, exchange
 
 
@@ -212,6 +212,29 @@ def test_answers_can_be_made_untrue(control: Control, lie: str) -> None:
             app.opened(answer, CREATE)
     control.put("/alipay/merchants", app_id=app.app_id, answers=None)
     assert app.ask(QUERY, {"out_trade_no": trade["out_trade_no"]})["trade_status"] == "WAIT_BUYER_PAY"
+
+
+@pytest.mark.parametrize("number", ["its own", "nobody's"])
+def test_an_encrypted_answer_can_be_changed_too(control: Control, number: str) -> None:
+    app = new_app(control)
+    trade = app.trade()
+    app.ask(CREATE, trade)
+    control.put("/alipay/merchants", app_id=app.app_id, answers="changed")
+    wish = {"out_trade_no": trade["out_trade_no"]} if number == "its own" else unknown()
+    answer = app.post(app.public(QUERY, app.encrypted(json.dumps(wish)), encrypt_type="AES"))
+    assert isinstance(answer.json["alipay_trade_query_response"], str)
+    with pytest.raises(AssertionError):
+        app.opened(answer, QUERY)
+
+
+def test_a_no_and_a_log_in_can_be_changed_too(control: Control) -> None:
+    app = new_app(control)
+    code = control.post("/alipay/buyer/login", app_id=app.app_id)["auth_code"]
+    control.put("/alipay/merchants", app_id=app.app_id, answers="changed")
+    with pytest.raises(AssertionError):
+        app.ask(QUERY, unknown())
+    with pytest.raises(AssertionError):
+        app.ask(OAUTH, grant_type="authorization_code", code=code)
 
 
 @pytest.mark.parametrize("path", ["/", "/gateway", "/gateway.do/x", "/v2/x"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from typing import Any
 
 import pytest
 
@@ -101,3 +102,17 @@ def test_the_notification_goes_where_the_body_says(control: Control, app: App) -
     while not control.log(kind="notification", out_trade_no=trade["out_trade_no"]):
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_an_answer_can_be_changed_after_it_was_signed(control: Control, encrypted: bool) -> None:
+    app = new_app(control)
+    trade = app.trade()
+    app.rest(CREATE_PATH, trade)
+    wish = {"out_trade_no": trade["out_trade_no"]}
+    body: Any = app.encrypted(json.dumps(wish)) if encrypted else wish
+    assert app.proves_rest(app.rest(QUERY_PATH, body))
+    control.put("/alipay/merchants", app_id=app.app_id, answers="changed")
+    answer = app.rest(QUERY_PATH, body)
+    assert answer.body.startswith(b"{") is not encrypted
+    assert not app.proves_rest(answer)

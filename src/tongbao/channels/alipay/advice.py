@@ -218,6 +218,29 @@ _EITHER: Mapping[str, Words] = {
         "支付宝使用了无法验证的证书签名。请到 open.alipay.com（开发设置 > 接口加签方式）重新下载全部三个证书文件，用 "
         "`tongbao account update` 填入 app_cert_pem、alipay_cert_pem 与 alipay_root_cert_pem；服务器时钟也须准确",
     ),
+    "certificate_expired": Words(
+        "Alipay signed with a certificate that has ended. See that the server's clock is right (`timedatectl`); if it "
+        "is, download the certificate files again from open.alipay.com (Development settings > Interface signing) and "
+        "put them into app_cert_pem, alipay_cert_pem and alipay_root_cert_pem with `tongbao account update`",
+        "支付宝使用了已过期的证书签名。请先确认服务器时钟准确（`timedatectl`）；若无误，请到 open.alipay.com（开发设置 "
+        "> 接口加签方式）重新下载证书文件，用 `tongbao account update` 填入 app_cert_pem、alipay_cert_pem 与 "
+        "alipay_root_cert_pem",
+    ),
+    "certificate_not_yet_valid": Words(
+        "Alipay signed with a certificate that has not begun: most likely the server's clock is slow. Set it right "
+        "(chronyd or ntpd; `timedatectl` shows it); otherwise wait, the message says until when. It is asked again",
+        "支付宝使用了尚未生效的证书签名，多半是服务器时钟偏慢。请校准时钟（chronyd 或 ntpd；用 `timedatectl` 查看）；"
+        "否则请等到返回信息中的生效时间。系统会再次询问",
+    ),
+    "certificate_other_chain": Words(
+        "Alipay's certificate was issued under other roots than alipay_root_cert_pem. See that base_url and the files "
+        "are of the same Alipay (not the sandbox's and the real one's) and that no proxy answers in its place; then "
+        "download all three files again from open.alipay.com (Development settings > Interface signing) and put them "
+        "into app_cert_pem, alipay_cert_pem and alipay_root_cert_pem with `tongbao account update`",
+        "支付宝的证书不是由 alipay_root_cert_pem 中的根证书签发。请确认 base_url 与证书文件属于同一环境（沙箱或正式），"
+        "且没有代理代为应答；再到 open.alipay.com（开发设置 > 接口加签方式）重新下载全部三个文件，用 "
+        "`tongbao account update` 填入 app_cert_pem、alipay_cert_pem 与 alipay_root_cert_pem",
+    ),
     "wrong_account": Words(
         "Alipay's notice is for another app than app_id of the account. See that each merchant's notify address names "
         "that merchant's own account, and mend app_id with `tongbao account update`",

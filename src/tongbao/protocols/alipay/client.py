@@ -48,7 +48,7 @@ class Client:
         self._keys = app_keys
         self._alipay_keys = dict(app_keys.alipay_keys)
         self._learned: dict[str, Certificate] = {}
-        self._asked: dict[str, datetime] = {}
+        self._asked: dict[str, tuple[datetime, Untrusted]] = {}
         self._learning = asyncio.Lock()
         self._page = base_url + _PATH
         self._url = URL(base_url + _POST)
@@ -124,7 +124,9 @@ class Client:
         except ValueError as error:
             raise Rejected("malformed", str(error)) from None
         if is_plain or value.get("code") != errors.PROCESSED:
-            raise Rejected(str(value.get("subCode") or value.get("code"))[:64], str(value.get("subMsg", ""))[:256])
+            raise Rejected(
+                str(value.get("subCode") or value.get("code") or "malformed")[:64], str(value.get("subMsg", ""))[:256]
+            )
         return value
 
     def usable_keys(self, at: datetime) -> list[RSAPublicKey]:
@@ -189,40 +191,50 @@ class Client:
         if answer.signature is None:
             return Untrusted("signature_missing")
         serial = (answer.certificate_serial or "-") if self._keys.certificate_mode else ""
-        trusted = self._alipay_keys.get(serial) or await self._learn(serial)
-        if trusted is None or not trusted.is_usable(self._clock()):
-            return Untrusted("serial_unknown", f"no usable certificate {serial[:64]!r}")
+        try:
+            trusted = self._alipay_keys.get(serial) or await self._learn(serial)
+        except Untrusted as refused:
+            return refused
+        if doubt := trusted.doubt(self._clock()):
+            return doubt
         if not signing.is_signed(trusted.key, answer.value, answer.signature):
             return Untrusted("signature_wrong")
         return None
 
-    async def _learn(self, serial: str) -> TrustedKey | None:
+    async def _learn(self, serial: str) -> TrustedKey:
         """Download the certificate that Alipay names, and believe it if it is proven to be Alipay's (1.6).
 
-        One is asked for at a time, and once a minute: whoever waited finds it here.
+        One is asked for at a time, and once a minute: whoever waited finds it here, or why it is not believed. Raises
+        Untrusted as `keys.prove` does.
         """
         mode, now = self._keys.certificate_mode, self._clock()
+        unknown = Untrusted("serial_unknown", f"no certificate {serial[:64]!r}")
         if mode is None or not certificates.is_serial(serial):
-            return None
+            raise unknown
         async with self._learning:
-            if serial in self._alipay_keys or self._asked_lately(serial, now):
-                return self._alipay_keys.get(serial)
-            _keep(self._asked, serial, now)
+            if serial in self._alipay_keys:
+                return self._alipay_keys[serial]
+            asked_at, doubt = self._asked.get(serial, (None, unknown))
+            if asked_at is not None and now < asked_at + _DOWNLOAD_PAUSE:
+                raise Untrusted(doubt.code, doubt.message)
+            _keep(self._asked, serial, (now, unknown))
             try:
-                answer = await self._ask(wire.CERTIFICATE_DOWNLOAD, wire.certificate_wish(serial), None, None)
-                pem = wire.certificate_pem(self._opened(answer, None))
-                certificate, trusted = keys.prove(mode, serial, pem, now)
-            except (ChannelError, ValueError) as error:
-                _log.warning("alipay_certificate_not_learned", serial=serial, reason=str(error))
-                return None
+                certificate, trusted = keys.prove(mode, serial, await self._download(serial), now)
+            except Untrusted as refused:
+                _log.warning("alipay_certificate_not_learned", serial=serial, reason=str(refused))
+                _keep(self._asked, serial, (now, refused))
+                raise
             for forgotten in _keep(self._learned, serial, certificate):
                 del self._alipay_keys[forgotten]
             self._alipay_keys[serial] = trusted
             return trusted
 
-    def _asked_lately(self, serial: str, now: datetime) -> bool:
-        asked_at = self._asked.get(serial)
-        return asked_at is not None and now < asked_at + _DOWNLOAD_PAUSE
+    async def _download(self, serial: str) -> str:
+        try:
+            answer = await self._ask(wire.CERTIFICATE_DOWNLOAD, wire.certificate_wish(serial), None, None)
+            return wire.certificate_pem(self._opened(answer, None))
+        except (ChannelError, ValueError) as error:
+            raise Untrusted("serial_unknown", f"certificate {serial} was not to be had: {error}") from None
 
     def _opened(self, answer: Answer, doubt: Untrusted | None) -> Mapping[str, Any]:
         is_sealed = answer.value.startswith(b'"')

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
+from tongbao.kit.errors import Untrusted
 from tongbao.protocols.alipay import certificates
 from tongbao.protocols.alipay.certificates import Certificate
 
@@ -50,9 +51,16 @@ class TrustedKey:
 
     def is_usable(self, now: datetime) -> bool:
         """Whether it proves anything now."""
-        return (self.usable_from is None or self.usable_from <= now) and (
-            self.usable_until is None or now < self.usable_until
-        )
+        return self.doubt(now) is None
+
+    def doubt(self, now: datetime) -> Untrusted | None:
+        """Why it proves nothing now, or None where it does."""
+        if self.usable_from is not None and now < self.usable_from:
+            began = self.usable_from.isoformat()
+            return Untrusted("certificate_not_yet_valid", f"Alipay's certificate is not valid before {began}")
+        if self.usable_until is not None and now >= self.usable_until:
+            return Untrusted("certificate_expired", f"Alipay's certificate ended at {self.usable_until.isoformat()}")
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,20 +114,25 @@ def read_keys(settings: Mapping[str, Any], *, check_at: datetime | None = None) 
 
 def prove(mode: CertificateMode, serial: str, pem: str, now: datetime) -> tuple[Certificate, TrustedKey]:
     """A certificate of that number that was downloaded, and its key: of Alipay's own name, usable now, and issued under
-    the roots. Raises ValueError.
+    the roots. Raises Untrusted: `certificate_expired`, `certificate_not_yet_valid`, `certificate_other_chain`, and
+    `serial_unknown` where it is not the one that was asked for.
 
     The name matters: whoever has an app has a certificate under the same roots.
     """
-    chain = certificates.read_chain(pem)
+    try:
+        chain = certificates.read_chain(pem)
+        key = trusted(chain[0])
+    except ValueError as error:
+        raise Untrusted("serial_unknown", f"certificate {serial} cannot be read: {error}") from None
     if certificates.serial_of(chain[0]) != serial:
-        raise ValueError("it has another number")
+        raise Untrusted("serial_unknown", f"asked for certificate {serial}, got one of another number")
     if certificates.owner_of(chain[0]) != mode.alipay_name:
-        raise ValueError("it is of another name than alipay_cert_pem")
-    if not certificates.is_in_time(chain[0], now):
-        raise ValueError("it has ended, or has not begun")
+        raise Untrusted("serial_unknown", f"certificate {serial} is of another name than alipay_cert_pem")
+    if doubt := key.doubt(now):
+        raise doubt
     if not certificates.leads_to(mode.roots, chain, now):
-        raise ValueError("it does not lead to any in alipay_root_cert_pem")
-    key = trusted(chain[0])
+        reason = f"certificate {serial} does not lead to any in alipay_root_cert_pem"
+        raise Untrusted("certificate_other_chain", reason)
     return Certificate(serial, pem, chain[0].not_valid_before_utc, chain[0].not_valid_after_utc), key
 
 

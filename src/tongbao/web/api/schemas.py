@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from http import HTTPStatus
 from typing import Annotated, Any, Literal, TypeVar
 
 import orjson
 from fastapi import Response
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
+from pydantic.config import JsonDict
+from pydantic_core import PydanticCustomError
 
 from tongbao.channels import Means
 from tongbao.kit.errors import Refusal
@@ -49,12 +62,22 @@ WebAddress = Annotated[
     Field(examples=["https://shop.example.com/paid"]),
 ]
 
-
+_AUTH_CODE = r"^[0-9A-Za-z]{10,64}$"
+_BOTH: JsonDict = {
+    "required": ["only", "without"],
+    "properties": {"only": {"minItems": 1}, "without": {"minItems": 1}},
+}
 _IP_SCHEMA = {"type": "string", "anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]}
 
 
 def _ip_address(text: str) -> str:
     return str(ipaddress.ip_address(text))
+
+
+def _auth_code(text: str) -> str:
+    if not re.fullmatch(_AUTH_CODE, text):
+        raise PydanticCustomError("auth_code", "10 to 64 letters and digits, as the scanner reads them")
+    return text
 
 
 class Body(BaseModel):
@@ -82,6 +105,8 @@ class InstalmentsRequest(Body):
 class PaymentRequest(Body):
     """How it shall be paid."""
 
+    model_config = ConfigDict(json_schema_extra={"not": _BOTH})
+
     channel: Name | None = Field(None, description="who moves the money; a payment code tells it by itself")
     method: Name = Field(description="one of the channel's methods")
     fresh: Annotated[bool, Field(strict=True)] = Field(
@@ -90,8 +115,8 @@ class PaymentRequest(Body):
     host: Name | None = Field(
         None, description="where the buyer is, of those that `tongbao ways` lists; a buyer's session tells it by itself"
     )
-    auth_code: Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z]{10,64}$")] | None = Field(
-        None, description="the buyer's payment code, scanned at a counter; it is kept nowhere"
+    auth_code: Annotated[str, AfterValidator(_auth_code), Field(json_schema_extra={"pattern": _AUTH_CODE})] | None = (
+        Field(None, description="the buyer's payment code, scanned at a counter; it is kept nowhere")
     )
     return_url: WebAddress | None = Field(None, description="where the buyer comes back to")
     payer_ip: Annotated[str, AfterValidator(_ip_address), WithJsonSchema(_IP_SCHEMA)] | None = Field(
@@ -100,6 +125,13 @@ class PaymentRequest(Body):
     instalments: InstalmentsRequest | None = None
     only: Annotated[list[Means], Field(max_length=5)] = Field([], description="the only means to pay with")
     without: Annotated[list[Means], Field(max_length=5)] = Field([], description="means that shall not be used")
+
+    @field_validator("without")
+    @classmethod
+    def _is_not_beside_only(cls, means: list[Means], info: ValidationInfo) -> list[Means]:
+        if means and info.data.get("only"):
+            raise PydanticCustomError("beside_only", "`only` and `without` exclude each other: leave one out")
+        return means
 
 
 class OrderRequest(Body):
