@@ -28,8 +28,8 @@ def new_attempt(
 ) -> Attempt:
     """The attempt that a choice asks for, if it is possible.
 
-    Raises Refusal: `unknown_method`, `unknown_host` (400); `way_forbidden`, `payer_needed`, `payer_ip_needed`, `option_unsupported`,
-    `app_needed` (422).
+    Raises Refusal: `unknown_method`, `unknown_host` (400); `way_forbidden`, `payer_needed`, `payer_ip_needed`,
+    `option_unsupported`, `app_needed` (422).
     """
     method = channel.methods.get(choice.method)
     if method is None:
