@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 
 from tongbao.channels.alipay.methods import check, check_currency
+from tongbao.channels.fields import text, text_or_none
 from tongbao.channels.model import (
     Charge,
     Means,
@@ -129,7 +130,7 @@ def refund_question(refund_id: str, attempt_id: str) -> Mapping[str, object]:
 
 def token(method: str, answer: Mapping[str, Any]) -> str:
     """What the client needs of the answer to a prepared order."""
-    return _text(answer, _TOKENS[method])
+    return text(answer, _TOKENS[method])
 
 
 def client_params(method: str, value: str) -> Mapping[str, str]:
@@ -139,12 +140,12 @@ def client_params(method: str, value: str) -> Mapping[str, str]:
 
 def attempt_in(answer: Mapping[str, Any]) -> str | None:
     """Which trade an answer is about, where it says so."""
-    return _text_or_none(answer, "out_trade_no")
+    return text_or_none(answer, "out_trade_no")
 
 
 def refund_in(answer: Mapping[str, Any]) -> str | None:
     """Which refund an answer is about, where it says so."""
-    return _text_or_none(answer, "out_request_no")
+    return text_or_none(answer, "out_request_no")
 
 
 def paid_fact(answer: Mapping[str, Any], merchant_number: str, app_id: str) -> PaymentFact:
@@ -162,7 +163,7 @@ def queried_fact(answer: Mapping[str, Any], merchant_number: str, app_id: str) -
 
     What it says the buyer paid may be 0.00 of a paid trade: it is not read.
     """
-    word = _text(answer, "trade_status")
+    word = text(answer, "trade_status")
     fields = {name: value for name, value in answer.items() if name != "buyer_pay_amount"}
     return _payment_fact(fields, word, merchant_number, app_id, paid_at="send_pay_date")
 
@@ -170,14 +171,14 @@ def queried_fact(answer: Mapping[str, Any], merchant_number: str, app_id: str) -
 def refunded_fact(answer: Mapping[str, Any], order: RefundOrder) -> RefundFact | None:
     """A refund whose money moved in this call (4.11), of the sum that was asked for: the answer's own is that of all
     the payment's refunds. None where none moved: it was done before, or is not done yet."""
-    word = _text(answer, "fund_change")
+    word = text(answer, "fund_change")
     if word != "Y":
         return None
     return RefundFact(
         order.refund_id,
         RefundState.SUCCEEDED,
         word,
-        attempt_id=_text(answer, "out_trade_no"),
+        attempt_id=text(answer, "out_trade_no"),
         amount=order.amount,
         currency=order.currency,
         refunded_at=_time_or_none(answer, "gmt_refund_pay"),
@@ -192,14 +193,14 @@ def refund_under_way(order: RefundOrder) -> RefundFact:
 
 def queried_refund(answer: Mapping[str, Any]) -> RefundFact | None:
     """A refund in the answer to a query (4.12); None where it does not know it, or not yet that it succeeded."""
-    word = _text_or_none(answer, "refund_status")
+    word = text_or_none(answer, "refund_status")
     if word is None:
         return None
     return RefundFact(
-        _text(answer, "out_request_no"),
+        text(answer, "out_request_no"),
         refund_state(word),
         word,
-        attempt_id=_text(answer, "out_trade_no"),
+        attempt_id=text(answer, "out_trade_no"),
         amount=_fen_or_none(answer, "refund_amount"),
         currency="CNY",
         refunded_at=_time_or_none(answer, "gmt_refund_pay"),
@@ -208,23 +209,23 @@ def queried_refund(answer: Mapping[str, Any]) -> RefundFact | None:
 
 def must_cancel_again(answer: Mapping[str, Any]) -> bool:
     """Whether a cancellation has not come to an end (4.10)."""
-    return _text(answer, "retry_flag") != "N"
+    return text(answer, "retry_flag") != "N"
 
 
 def was_cancelled(answer: Mapping[str, Any]) -> bool:
     """Whether there was a trade to cancel: it is closed now, or refunded (4.10)."""
-    return _text_or_none(answer, "action") is not None
+    return text_or_none(answer, "action") is not None
 
 
 def notice(fields: Mapping[str, str]) -> Notice:
     """What a proven notification says (7.2 to 7.5). One about a refund has the state of its trade, paid: it is known
     by the refund's number, time and sum, which is that of all refunds together, and so not read."""
-    kind = _text_or_none(fields, "notify_type") or _NO_NOTICE_KIND
+    kind = text_or_none(fields, "notify_type") or _NO_NOTICE_KIND
     fact: PaymentFact | RefundFact | None = None
     if kind == _TRADE_NOTICE:
         is_refund = all(fields.get(name) for name in ("out_biz_no", "gmt_refund", "refund_fee"))
         fact = _refund_notice(fields) if is_refund else _payment_notice(fields)
-    return Notice(_text(fields, "notify_id"), kind, fact)
+    return Notice(text(fields, "notify_id"), kind, fact)
 
 
 def told_app(fields: Mapping[str, str]) -> str:
@@ -278,17 +279,17 @@ def _subject(text: str) -> str:
 
 
 def _payment_notice(fields: Mapping[str, str]) -> PaymentFact:
-    word = _text(fields, "trade_status")
-    return _payment_fact(fields, word, _text(fields, "seller_id"), _text(fields, "app_id"), paid_at="gmt_payment")
+    word = text(fields, "trade_status")
+    return _payment_fact(fields, word, text(fields, "seller_id"), text(fields, "app_id"), paid_at="gmt_payment")
 
 
 def _refund_notice(fields: Mapping[str, str]) -> RefundFact:
     return RefundFact(
-        _text(fields, "out_biz_no"),
+        text(fields, "out_biz_no"),
         RefundState.SUCCEEDED,
-        _text(fields, "trade_status"),
-        merchant_number=_text(fields, "seller_id"),
-        attempt_id=_text(fields, "out_trade_no"),
+        text(fields, "trade_status"),
+        merchant_number=text(fields, "seller_id"),
+        attempt_id=text(fields, "out_trade_no"),
         refunded_at=_time_or_none(fields, "gmt_refund"),
     )
 
@@ -297,7 +298,7 @@ def _payment_fact(
     fields: Mapping[str, Any], word: str, merchant_number: str, app_id: str, *, paid_at: str
 ) -> PaymentFact:
     return PaymentFact(
-        attempt_id=_text(fields, "out_trade_no"),
+        attempt_id=text(fields, "out_trade_no"),
         state=payment_state(word),
         raw_state=word,
         merchant_number=merchant_number,
@@ -305,26 +306,10 @@ def _payment_fact(
         amount=_fen_or_none(fields, "total_amount"),
         payer_amount=_fen_or_none(fields, "buyer_pay_amount"),
         currency="CNY",
-        transaction_id=_text_or_none(fields, "trade_no"),
+        transaction_id=text_or_none(fields, "trade_no"),
         paid_at=_time_or_none(fields, paid_at),
-        payer=next(filter(None, (_text_or_none(fields, name) for name in _PAYER_NAMES)), None),
+        payer=next(filter(None, (text_or_none(fields, name) for name in _PAYER_NAMES)), None),
     )
-
-
-def _text(fields: Mapping[str, Any], name: str) -> str:
-    text = _text_or_none(fields, name)
-    if text is None:
-        raise ValueError(f"{name} is missing")
-    return text
-
-
-def _text_or_none(fields: Mapping[str, Any], name: str) -> str | None:
-    value = fields.get(name)
-    if not isinstance(value, str) or not value:
-        return None
-    if "\x00" in value:
-        raise ValueError(f"{name} has a character that no text has")  # and that no database keeps
-    return value
 
 
 def _fen_or_none(fields: Mapping[str, Any], name: str) -> int | None:
@@ -335,4 +320,4 @@ def _fen_or_none(fields: Mapping[str, Any], name: str) -> int | None:
 
 
 def _time_or_none(fields: Mapping[str, Any], name: str) -> datetime | None:
-    return to_utc(_text_or_none(fields, name) or "")
+    return to_utc(text_or_none(fields, name) or "")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,8 +11,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPubl
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
+from tongbao.channels.settings import address, invalid, text, timeout_seconds
 from tongbao.channels.wechatpay.signing import TrustedKey
-from tongbao.kit.errors import Refusal
 
 SECRET_FIELDS = frozenset({"merchant_private_key_pem", "apiv3_key"})
 PUBLIC_FIELDS = frozenset(
@@ -29,7 +28,6 @@ PUBLIC_FIELDS = frozenset(
     }
 )
 _BASE_URL = "https://api.mch.weixin.qq.com"
-_TIMEOUT_SECONDS = 8.0
 _LEAST_KEY_BITS = 2048
 
 
@@ -58,11 +56,11 @@ def read_account(settings: Mapping[str, Any], *, check_private_key: bool) -> Acc
     """
     for name in settings.keys() - SECRET_FIELDS - PUBLIC_FIELDS:
         known = ", ".join(sorted(SECRET_FIELDS | PUBLIC_FIELDS))
-        raise _invalid(name, f"there is no such setting; the settings are {known}")
+        raise invalid(name, f"there is no such setting; the settings are {known}")
     public_key_id, public_keys = _public_key(settings)
     return Account(
-        merchant_number=_text(settings, "mchid", r"\d{8,10}", "expected the merchant number: 8 to 10 digits"),
-        merchant_serial=_text(
+        merchant_number=text(settings, "mchid", r"\d{8,10}", "expected the merchant number: 8 to 10 digits"),
+        merchant_serial=text(
             settings,
             "merchant_serial",
             r"[0-9A-Fa-f]{8,40}",
@@ -73,8 +71,9 @@ def read_account(settings: Mapping[str, Any], *, check_private_key: bool) -> Acc
         cipher=_cipher(settings),
         public_key_id=public_key_id,
         platform_keys={**_certificates(settings), **public_keys},
-        base_url=_BASE_URL if settings.get("base_url") is None else _base_url(settings),
-        timeout_seconds=_timeout_seconds(settings),
+        # No path is allowed: a request's signature covers the path that WeChat Pay sees, without any proxy's prefix.
+        base_url=address(settings, "base_url", _BASE_URL),
+        timeout_seconds=timeout_seconds(settings),
         app_id=None if settings.get("app_id") is None else _app_id(settings),
     )
 
@@ -91,19 +90,19 @@ def certificate_key(certificate_pem: str) -> TrustedKey:
 def _public_key(settings: Mapping[str, Any]) -> tuple[str | None, dict[str, TrustedKey]]:
     if not (settings.get("platform_public_key_id") or settings.get("platform_public_key_pem")):
         return None, {}
-    key_id = _text(
+    key_id = text(
         settings,
         "platform_public_key_id",
         r"PUB_KEY_ID_\w+",
         "expected PUB_KEY_ID_ and digits: the merchant platform shows it beside the WeChat Pay public key",
     )
-    pem = _text(settings, "platform_public_key_pem", r"[\s\S]+", "expected the key that platform_public_key_id names")
+    pem = text(settings, "platform_public_key_pem", r"[\s\S]+", "expected the key that platform_public_key_id names")
     try:
         key = load_pem_public_key(pem.encode())
     except ValueError:
         key = None
     if not isinstance(key, RSAPublicKey):
-        raise _invalid("platform_public_key_pem", "expected the WeChat Pay RSA public key: -----BEGIN PUBLIC KEY-----")
+        raise invalid("platform_public_key_pem", "expected the WeChat Pay RSA public key: -----BEGIN PUBLIC KEY-----")
     return key_id, {key_id: TrustedKey(key)}
 
 
@@ -114,59 +113,34 @@ def _certificates(settings: Mapping[str, Any]) -> dict[str, TrustedKey]:
             keys[str(certificate["serial"])] = certificate_key(certificate["certificate_pem"])
         except (KeyError, TypeError, AttributeError, ValueError):
             reason = "expected a list of {serial, certificate_pem} with RSA certificates of the WeChat Pay platform"
-            raise _invalid("platform_certificates", reason) from None
+            raise invalid("platform_certificates", reason) from None
     return keys
 
 
 def _private_key(settings: Mapping[str, Any], check: bool) -> RSAPrivateKey:
     name = "merchant_private_key_pem"
-    pem = _text(settings, name, r"[\s\S]+", "missing: it is the content of apiclient_key.pem")
+    pem = text(settings, name, r"[\s\S]+", "missing: it is the content of apiclient_key.pem")
     try:
         key = load_pem_private_key(pem.encode(), None, unsafe_skip_rsa_key_validation=not check)
     except (ValueError, TypeError):
         key = None
     if not isinstance(key, RSAPrivateKey):
-        raise _invalid(name, "expected an RSA private key without password: the whole content of apiclient_key.pem")
+        raise invalid(name, "expected an RSA private key without password: the whole content of apiclient_key.pem")
     if key.key_size < _LEAST_KEY_BITS:
-        raise _invalid(name, f"the key has {key.key_size} bits; WeChat Pay uses {_LEAST_KEY_BITS}")
+        raise invalid(name, f"the key has {key.key_size} bits; WeChat Pay uses {_LEAST_KEY_BITS}")
     return key
 
 
 def _cipher(settings: Mapping[str, Any]) -> AESGCM:
     reason = "expected the 32 ASCII characters set as APIv3 key on the merchant platform (not the v2 API key)"
-    return AESGCM(_text(settings, "apiv3_key", r"[\x21-\x7e]{32}", reason).encode())
+    return AESGCM(text(settings, "apiv3_key", r"[\x21-\x7e]{32}", reason).encode())
 
 
 def _app_id(settings: Mapping[str, Any]) -> str:
-    return _text(
+    return text(
         settings,
         "app_id",
         r"wx\w{4,30}",
         "expected an AppID, wx and letters or digits, that is bound to the merchant number (merchant platform: Product "
         "center > AppID accounts); what no mini-program's buyer pays is collected for it: native, h5, app and code",
     )
-
-
-def _base_url(settings: Mapping[str, Any]) -> str:
-    # No path is allowed: a request's signature covers the path that WeChat Pay sees, without any proxy's prefix.
-    reason = f"expected scheme and host, for example {_BASE_URL}, without a path"
-    return _text(settings, "base_url", r"https?://[^/?#@\s]+/?", reason).rstrip("/")
-
-
-def _timeout_seconds(settings: Mapping[str, Any]) -> float:
-    seconds = settings.get("timeout_seconds", _TIMEOUT_SECONDS)
-    if type(seconds) not in (int, float) or not 0 < seconds <= 60:
-        raise _invalid("timeout_seconds", "expected a number of seconds above 0 and at most 60")
-    return float(seconds)
-
-
-def _text(settings: Mapping[str, Any], name: str, pattern: str, reason: str) -> str:
-    value = settings.get(name)
-    if not isinstance(value, str) or not re.fullmatch(pattern, value, re.ASCII):
-        raise _invalid(name, reason)
-    return value
-
-
-def _invalid(name: str, reason: str) -> Refusal:
-    # The value is never quoted: it may be a secret put into the wrong field.
-    return Refusal("invalid_account", 400, field=name, reason=reason)

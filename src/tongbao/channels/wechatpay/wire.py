@@ -12,6 +12,7 @@ from urllib.parse import quote
 import orjson
 import structlog
 
+from tongbao.channels.fields import fen_or_none, json_object, part, text, text_or_none, time, time_or_none
 from tongbao.channels.model import (
     Charge,
     Destination,
@@ -25,7 +26,6 @@ from tongbao.channels.model import (
     RefundOrder,
     RefundState,
 )
-from tongbao.channels.wechatpay.fields import fen_or_none, json_object, part, text, text_or_none, time, time_or_none
 from tongbao.channels.wechatpay.methods import check, check_currency
 from tongbao.channels.wechatpay.signing import PaySignature, Sealed
 from tongbao.kit.errors import Rejected
