@@ -1,43 +1,7 @@
-"""How hosts check the settings of an app. Each refuses with `invalid_app`, the `field` and a `reason` with the cure.
-
-A value is never quoted: it may be a secret put into the wrong field.
-"""
+"""How hosts check the settings of an app: each refuses with `invalid_app`."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from typing import Any
+from tongbao.kit.checks import Checks
 
-from tongbao.kit.errors import Refusal
-
-_TIMEOUT_SECONDS = 8.0
-
-
-def text(settings: Mapping[str, Any], name: str, pattern: str, reason: str) -> str:
-    """A setting that must be there and match."""
-    value = settings.get(name)
-    if not isinstance(value, str) or not re.fullmatch(pattern, value, re.ASCII):
-        raise invalid(name, reason)
-    return value
-
-
-def address(settings: Mapping[str, Any], name: str, otherwise: str) -> str:
-    """The root of a platform's addresses, or where it really is."""
-    if settings.get(name) is None:
-        return otherwise
-    reason = f"expected scheme and host, for example {otherwise}, without a path"
-    return text(settings, name, r"https?://[^/?#@\s]+/?", reason).rstrip("/")
-
-
-def timeout_seconds(settings: Mapping[str, Any]) -> float:
-    """How long a question to the platform may take."""
-    seconds = settings.get("timeout_seconds", _TIMEOUT_SECONDS)
-    if type(seconds) not in (int, float) or not 0 < seconds <= 60:
-        raise invalid("timeout_seconds", "expected a number of seconds above 0 and at most 60")
-    return float(seconds)
-
-
-def invalid(name: str, reason: str) -> Refusal:
-    """The refusal of one setting."""
-    return Refusal("invalid_app", 400, field=name, reason=reason)
+check = Checks("invalid_app")

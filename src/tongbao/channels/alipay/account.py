@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tongbao.channels.settings import address, invalid, text, timeout_seconds
+from tongbao.channels.settings import check
 from tongbao.protocols import alipay
 
 SECRET_FIELDS = alipay.SECRET_FIELDS
@@ -32,12 +32,14 @@ def read_account(settings: Mapping[str, Any], *, check_at: datetime | None = Non
     """
     for name in settings.keys() - SECRET_FIELDS - PUBLIC_FIELDS:
         known = ", ".join(sorted(SECRET_FIELDS | PUBLIC_FIELDS))
-        raise invalid(name, f"there is no such setting; the settings are {known}")
+        raise check.invalid(name, f"there is no such setting; the settings are {known}")
     return Account(
-        merchant_number=text(settings, "seller_id", r"2088\d{12}", "expected the PID: 16 digits that begin with 2088"),
+        merchant_number=check.text(
+            settings, "seller_id", r"2088\d{12}", "expected the PID: 16 digits that begin with 2088"
+        ),
         keys=_keys(settings, check_at),
-        base_url=address(settings, "base_url", _BASE_URL),
-        timeout_seconds=timeout_seconds(settings),
+        base_url=check.address(settings, "base_url", _BASE_URL),
+        timeout_seconds=check.timeout_seconds(settings),
     )
 
 
@@ -45,4 +47,4 @@ def _keys(settings: Mapping[str, Any], check_at: datetime | None) -> alipay.Keys
     try:
         return alipay.read_keys(settings, check_at=check_at)
     except alipay.KeyProblem as problem:
-        raise invalid(problem.field, problem.reason) from None
+        raise check.invalid(problem.field, problem.reason) from None

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPubl
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
-from tongbao.channels.settings import address, invalid, text, timeout_seconds
+from tongbao.channels.settings import check
 from tongbao.channels.wechatpay.signing import TrustedKey
 
 SECRET_FIELDS = frozenset({"merchant_private_key_pem", "apiv3_key"})
@@ -56,11 +56,11 @@ def read_account(settings: Mapping[str, Any], *, check_private_key: bool) -> Acc
     """
     for name in settings.keys() - SECRET_FIELDS - PUBLIC_FIELDS:
         known = ", ".join(sorted(SECRET_FIELDS | PUBLIC_FIELDS))
-        raise invalid(name, f"there is no such setting; the settings are {known}")
+        raise check.invalid(name, f"there is no such setting; the settings are {known}")
     public_key_id, public_keys = _public_key(settings)
     return Account(
-        merchant_number=text(settings, "mchid", r"\d{8,10}", "expected the merchant number: 8 to 10 digits"),
-        merchant_serial=text(
+        merchant_number=check.text(settings, "mchid", r"\d{8,10}", "expected the merchant number: 8 to 10 digits"),
+        merchant_serial=check.text(
             settings,
             "merchant_serial",
             r"[0-9A-Fa-f]{8,40}",
@@ -72,8 +72,8 @@ def read_account(settings: Mapping[str, Any], *, check_private_key: bool) -> Acc
         public_key_id=public_key_id,
         platform_keys={**_certificates(settings), **public_keys},
         # No path is allowed: a request's signature covers the path that WeChat Pay sees, without any proxy's prefix.
-        base_url=address(settings, "base_url", _BASE_URL),
-        timeout_seconds=timeout_seconds(settings),
+        base_url=check.address(settings, "base_url", _BASE_URL),
+        timeout_seconds=check.timeout_seconds(settings),
         app_id=None if settings.get("app_id") is None else _app_id(settings),
     )
 
@@ -90,19 +90,23 @@ def certificate_key(certificate_pem: str) -> TrustedKey:
 def _public_key(settings: Mapping[str, Any]) -> tuple[str | None, dict[str, TrustedKey]]:
     if not (settings.get("platform_public_key_id") or settings.get("platform_public_key_pem")):
         return None, {}
-    key_id = text(
+    key_id = check.text(
         settings,
         "platform_public_key_id",
         r"PUB_KEY_ID_\w+",
         "expected PUB_KEY_ID_ and digits: the merchant platform shows it beside the WeChat Pay public key",
     )
-    pem = text(settings, "platform_public_key_pem", r"[\s\S]+", "expected the key that platform_public_key_id names")
+    pem = check.text(
+        settings, "platform_public_key_pem", r"[\s\S]+", "expected the key that platform_public_key_id names"
+    )
     try:
         key = load_pem_public_key(pem.encode())
     except ValueError:
         key = None
     if not isinstance(key, RSAPublicKey):
-        raise invalid("platform_public_key_pem", "expected the WeChat Pay RSA public key: -----BEGIN PUBLIC KEY-----")
+        raise check.invalid(
+            "platform_public_key_pem", "expected the WeChat Pay RSA public key: -----BEGIN PUBLIC KEY-----"
+        )
     return key_id, {key_id: TrustedKey(key)}
 
 
@@ -113,31 +117,33 @@ def _certificates(settings: Mapping[str, Any]) -> dict[str, TrustedKey]:
             keys[str(certificate["serial"])] = certificate_key(certificate["certificate_pem"])
         except (KeyError, TypeError, AttributeError, ValueError):
             reason = "expected a list of {serial, certificate_pem} with RSA certificates of the WeChat Pay platform"
-            raise invalid("platform_certificates", reason) from None
+            raise check.invalid("platform_certificates", reason) from None
     return keys
 
 
-def _private_key(settings: Mapping[str, Any], check: bool) -> RSAPrivateKey:
+def _private_key(settings: Mapping[str, Any], prove: bool) -> RSAPrivateKey:
     name = "merchant_private_key_pem"
-    pem = text(settings, name, r"[\s\S]+", "missing: it is the content of apiclient_key.pem")
+    pem = check.text(settings, name, r"[\s\S]+", "missing: it is the content of apiclient_key.pem")
     try:
-        key = load_pem_private_key(pem.encode(), None, unsafe_skip_rsa_key_validation=not check)
+        key = load_pem_private_key(pem.encode(), None, unsafe_skip_rsa_key_validation=not prove)
     except (ValueError, TypeError):
         key = None
     if not isinstance(key, RSAPrivateKey):
-        raise invalid(name, "expected an RSA private key without password: the whole content of apiclient_key.pem")
+        raise check.invalid(
+            name, "expected an RSA private key without password: the whole content of apiclient_key.pem"
+        )
     if key.key_size < _LEAST_KEY_BITS:
-        raise invalid(name, f"the key has {key.key_size} bits; WeChat Pay uses {_LEAST_KEY_BITS}")
+        raise check.invalid(name, f"the key has {key.key_size} bits; WeChat Pay uses {_LEAST_KEY_BITS}")
     return key
 
 
 def _cipher(settings: Mapping[str, Any]) -> AESGCM:
     reason = "expected the 32 ASCII characters set as APIv3 key on the merchant platform (not the v2 API key)"
-    return AESGCM(text(settings, "apiv3_key", r"[\x21-\x7e]{32}", reason).encode())
+    return AESGCM(check.text(settings, "apiv3_key", r"[\x21-\x7e]{32}", reason).encode())
 
 
 def _app_id(settings: Mapping[str, Any]) -> str:
-    return text(
+    return check.text(
         settings,
         "app_id",
         r"wx\w{4,30}",

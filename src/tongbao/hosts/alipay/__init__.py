@@ -8,9 +8,9 @@ from typing import Any
 
 import aiohttp
 
-from tongbao.hosts import settings as check
 from tongbao.hosts.alipay.host import Alipay
 from tongbao.hosts.model import Host
+from tongbao.hosts.settings import check
 from tongbao.kit import clock
 from tongbao.protocols.alipay import Client, KeyProblem, Keys, read_keys
 

@@ -11,8 +11,8 @@ import aiohttp
 import orjson
 from yarl import URL
 
-from tongbao.hosts import settings as check
 from tongbao.hosts.model import Identity
+from tongbao.hosts.settings import check
 from tongbao.kit.errors import ChannelError, Rejected, Unavailable, Uncertain
 
 SECRET_FIELDS = frozenset({"app_secret"})

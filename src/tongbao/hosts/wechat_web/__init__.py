@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 
 from tongbao.hosts.model import Host
-from tongbao.hosts.settings import address
+from tongbao.hosts.settings import check
 from tongbao.hosts.wechat.api import SECRET_FIELDS, read_app
 from tongbao.hosts.wechat_web.host import WeChatWeb
 
@@ -19,10 +19,10 @@ _OPEN_BASE_URL = "https://open.weixin.qq.com"
 
 def open_host(settings: Mapping[str, Any], transport: aiohttp.ClientSession) -> Host:
     """The host of one official account; `open_base_url` is where its log-in page is. Raises Refusal `invalid_app`."""
-    return WeChatWeb(read_app(settings), address(settings, "open_base_url", _OPEN_BASE_URL), transport)
+    return WeChatWeb(read_app(settings), check.address(settings, "open_base_url", _OPEN_BASE_URL), transport)
 
 
 def validate_app(settings: Mapping[str, Any]) -> None:
     """Raises Refusal `invalid_app` with `field` and `reason`."""
     read_app(settings)
-    address(settings, "open_base_url", _OPEN_BASE_URL)
+    check.address(settings, "open_base_url", _OPEN_BASE_URL)
