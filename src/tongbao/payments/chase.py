@@ -13,14 +13,14 @@ from tongbao.channels import Channel
 from tongbao.jobs import gather
 from tongbao.kit import clock
 from tongbao.kit.db import Conflict, Db, Tx
-from tongbao.kit.errors import ChannelError, Refusal, Rejected
+from tongbao.kit.errors import ChannelError, Refusal
 from tongbao.merchants import Directory
 from tongbao.payments import rules, store
 from tongbao.payments.closing import close_at_gateway, reverse
 from tongbao.payments.model import Attempt, OrderStatus
 from tongbao.payments.rules import Verdict
 from tongbao.payments.service import close, get_order
-from tongbao.payments.settling import close_attempt, settle_answer
+from tongbao.payments.settling import close_attempt, verdict_of
 
 _BATCH = 100
 _EXPIRY_RETRY = timedelta(seconds=60)
@@ -72,17 +72,10 @@ async def _pursue(db: Db, directory: Directory, attempt: Attempt) -> str:
     if attempt.reason == rules.REVERSING:
         await reverse(db, channel, attempt)
         return rules.REVERSED
-    try:
-        settled = await settle_answer(db, account, channel, attempt)
-    except Rejected as error:
-        # The gateway has never heard of it: the prepare was lost, or is yet to come. Expiry closes it in the end.
-        if not channel.is_unknown_payment(error):
-            raise
-        verdict = "unknown"
-    else:
-        if settled.decision.verdict is not Verdict.NO_NEWS:
-            return settled.decision.verdict
-        verdict = settled.decision.verdict
+    verdict = await verdict_of(db, account, channel, attempt)
+    if verdict not in (Verdict.NO_NEWS, Verdict.UNKNOWN_PAYMENT):
+        return verdict
+    # Of an unknown one the prepare was lost, or is yet to come. Expiry closes it in the end.
     if channel.methods[attempt.method].scans_buyer and rules.is_to_be_reversed(attempt, clock.now()):
         await reverse(db, channel, attempt)
         return rules.REVERSED
@@ -92,18 +85,13 @@ async def _pursue(db: Db, directory: Directory, attempt: Attempt) -> str:
 async def _look(db: Db, directory: Directory, attempt: Attempt) -> str:
     """Ask once more about an attempt that has ended here; if it is open there, it is closed there."""
     account, channel = await directory.account(attempt.account_id)
-    verdict = "unknown"
-    try:
-        verdict = (await settle_answer(db, account, channel, attempt)).decision.verdict
-    except Rejected as error:
-        if not channel.is_unknown_payment(error):
-            raise
+    verdict = await verdict_of(db, account, channel, attempt)
     scans_buyer = channel.methods[attempt.method].scans_buyer
-    if verdict == Verdict.NO_NEWS and scans_buyer:
+    if verdict is Verdict.NO_NEWS and scans_buyer:
         await reverse(db, channel, attempt)
-    elif verdict == Verdict.NO_NEWS:
+    elif verdict is Verdict.NO_NEWS:
         await close_at_gateway(db, directory, attempt)
-    is_looked_at_again = scans_buyer and verdict == "unknown"
+    is_looked_at_again = scans_buyer and verdict is Verdict.UNKNOWN_PAYMENT
     async with db.tx() as tx:
         store.look_at(tx, attempt, rules.look_again_at(attempt, clock.now()) if is_looked_at_again else None)
     return verdict

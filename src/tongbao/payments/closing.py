@@ -11,7 +11,15 @@ from tongbao.kit.errors import ChannelError, Refusal, Rejected
 from tongbao.merchants import Account, Directory
 from tongbao.payments import rules, store
 from tongbao.payments.model import Attempt, OrderStatus
-from tongbao.payments.settling import note_call, open_kept_case, settle_answer, unanswered, write_reversed
+from tongbao.payments.rules import Verdict
+from tongbao.payments.settling import (
+    note_call,
+    open_kept_case,
+    settle_answer,
+    unanswered,
+    verdict_of,
+    write_reversed,
+)
 
 
 async def close_at_gateway(db: Db, directory: Directory, attempt: Attempt) -> bool:
@@ -115,15 +123,10 @@ async def _reverse_unless_paid(db: Db, account: Account, channel: Channel, attem
 
 async def _has_ended(db: Db, account: Account, channel: Channel, attempt: Attempt) -> bool:
     """Whether a payment has ended unpaid, by its gateway's word of now. Raises Refusal where it was paid."""
-    try:
-        settled = await settle_answer(db, account, channel, attempt)
-    except Rejected as error:
-        if channel.is_unknown_payment(error):
-            return False
-        raise
-    if settled.decision.verdict in rules.PAID_VERDICTS:
+    verdict = await verdict_of(db, account, channel, attempt)
+    if verdict in rules.PAID_VERDICTS:
         raise await _paid(db, attempt)
-    return settled.decision.verdict is not rules.Verdict.NO_NEWS
+    return verdict not in (Verdict.NO_NEWS, Verdict.UNKNOWN_PAYMENT)
 
 
 async def _paid(db: Db, attempt: Attempt) -> Refusal:

@@ -326,6 +326,16 @@ async def settle_answer(db: Db, account: Account, channel: Channel, attempt: Att
     return await db.run(remember)
 
 
+async def verdict_of(db: Db, account: Account, channel: Channel, attempt: Attempt) -> Verdict:
+    """As `settle_answer`, and what it came to: `unknown_payment` where the gateway has never heard of it, up to now."""
+    try:
+        return (await settle_answer(db, account, channel, attempt)).decision.verdict
+    except Rejected as error:
+        if not channel.is_unknown_payment(error):
+            raise
+        return Verdict.UNKNOWN_PAYMENT
+
+
 async def note_call(db: Db, attempt: Attempt, verb: str, error: ChannelError | None = None) -> None:
     """Write down a call about an attempt that changed nothing here: it was refused or not answered, or said no more
     than that it was done."""
